@@ -1,0 +1,246 @@
+//! The key on disk: created once, readable by its owner alone, never overwritten.
+
+use std::{
+    fs::{self, DirBuilder, OpenOptions, Permissions},
+    io::{self, Read as _, Write as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+};
+
+use ed25519_dalek::{
+    SigningKey,
+    pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, spki::der::pem::LineEnding},
+};
+
+use crate::NodeKey;
+
+/// The folder of the identity within a data directory.
+pub const FOLDER: &str = "identity";
+/// The node key's file within that folder: PKCS #8 (RFC 5958) as PEM, with the public key.
+pub const NODE_KEY_FILE: &str = "node.key";
+
+const STARTS_FILE: &str = "starts";
+/// No file of an identity is larger than this.
+const MAX_FILE_BYTES: u64 = 16 * 1024;
+
+/// Why the key could not be used. Nothing on disk was changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyFileError {
+    /// The file system refused.
+    #[error("cannot use {path}: {source}")]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Other users of the machine could read or change the key.
+    #[error(
+        "{path} is open to other users (mode {mode:03o}), so the key in it may no longer be secret; if nobody else had it, close it with `chmod go= {path}`"
+    )]
+    Exposed {
+        /// The file or folder.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// The file is not a key. It is left as it is.
+    #[error(
+        "{path} is damaged: {what}; it was left untouched: restore it from a backup, or from an export with `causeway identity import`; moving it away makes a new identity that nobody knows"
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// There is no key yet.
+    #[error("there is no identity in {path}; `causeway id` makes one")]
+    Missing {
+        /// The file looked for.
+        path: PathBuf,
+    },
+    /// There is a key already, which is never overwritten.
+    #[error(
+        "{path} exists already and is never overwritten; choose another --data directory, or move it away"
+    )]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// Reads the node key of a data directory.
+///
+/// # Errors
+/// [`KeyFileError`]; nothing on disk changes.
+pub fn load(data: &Path) -> Result<NodeKey, KeyFileError> {
+    let path = data.join(FOLDER).join(NODE_KEY_FILE);
+    decode(&read_secret(&path)?).map_err(|what| KeyFileError::Damaged { path, what })
+}
+
+/// Reads the node key of a data directory, or makes one where there is none.
+///
+/// # Errors
+/// [`KeyFileError`]; an existing file is never changed.
+pub fn load_or_create(data: &Path) -> Result<NodeKey, KeyFileError> {
+    match load(data) {
+        Err(KeyFileError::Missing { .. }) => {
+            let key = NodeKey::generate();
+            match store(data, &key) {
+                // Another process was faster: its key counts.
+                Err(KeyFileError::Exists { .. }) => load(data),
+                stored => stored.map(|()| key),
+            }
+        }
+        loaded => loaded,
+    }
+}
+
+/// Stores a node key durably where none is.
+///
+/// # Errors
+/// [`KeyFileError::Exists`] when there is one, else what the file system said.
+pub fn store(data: &Path, key: &NodeKey) -> Result<(), KeyFileError> {
+    write_secret(&data.join(FOLDER).join(NODE_KEY_FILE), encode(key).as_bytes())
+}
+
+/// The number of this start of the node: larger than that of every earlier start, and durable before it is returned.
+/// The high part of an announcement's sequence.
+///
+/// # Errors
+/// [`KeyFileError`] when it cannot be stored: a node must not announce with a number it could use again.
+pub fn next_start(data: &Path, unix_seconds: u64) -> Result<u64, KeyFileError> {
+    let path = data.join(FOLDER).join(STARTS_FILE);
+    let last = match read_secret(&path) {
+        Ok(text) => parse_start(&text).ok_or_else(|| KeyFileError::Damaged {
+            path: path.clone(),
+            what: "it should hold one number".into(),
+        })?,
+        Err(KeyFileError::Missing { .. }) => 0,
+        Err(error) => return Err(error),
+    };
+    // The clock makes the number grow even past a restored backup; the file makes it grow past a clock set back.
+    let next = unix_seconds.max(last + 1);
+    let fresh = path.with_extension("new");
+    let _ = fs::remove_file(&fresh);
+    write_secret(&fresh, format!("{next}\n").as_bytes())?;
+    fs::rename(&fresh, &path).map_err(|source| KeyFileError::Io { path, source })?;
+    Ok(next)
+}
+
+fn parse_start(text: &[u8]) -> Option<u64> {
+    let start: u64 = std::str::from_utf8(text).ok()?.trim().parse().ok()?;
+    (start < 1 << 40).then_some(start)
+}
+
+pub(crate) fn encode(key: &NodeKey) -> zeroize::Zeroizing<String> {
+    key.signing_key().to_pkcs8_pem(LineEnding::LF).expect("an Ed25519 key always encodes")
+}
+
+pub(crate) fn decode(pem: &[u8]) -> Result<NodeKey, String> {
+    let text = std::str::from_utf8(pem).map_err(|_| "it is not text".to_owned())?;
+    SigningKey::from_pkcs8_pem(text)
+        .map(NodeKey::from)
+        .map_err(|error| format!("it holds no Ed25519 key ({error})"))
+}
+
+/// Reads a small file that only its owner may read.
+pub(crate) fn read_secret(path: &Path) -> Result<Vec<u8>, KeyFileError> {
+    let io_error = |source| KeyFileError::Io { path: path.into(), source };
+    let file = match fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(KeyFileError::Missing { path: path.into() });
+        }
+        Err(error) => return Err(io_error(error)),
+    };
+    check_closed(path, &file.metadata().map_err(io_error)?.permissions())?;
+    if let Some(folder) = path.parent() {
+        check_closed(folder, &fs::metadata(folder).map_err(io_error)?.permissions())?;
+    }
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE_BYTES).read_to_end(&mut bytes).map_err(io_error)?;
+    Ok(bytes)
+}
+
+fn check_closed(path: &Path, permissions: &Permissions) -> Result<(), KeyFileError> {
+    let mode = permissions.mode() & 0o777;
+    if mode & 0o077 == 0 { Ok(()) } else { Err(KeyFileError::Exposed { path: path.into(), mode }) }
+}
+
+/// Writes a file that only its owner may read, durably, where none is: whole or not at all.
+pub(crate) fn write_secret(path: &Path, bytes: &[u8]) -> Result<(), KeyFileError> {
+    let io_error = |source| KeyFileError::Io { path: path.into(), source };
+    let folder = path.parent().unwrap_or(Path::new("."));
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(io_error)?;
+    // A crash in the middle leaves this file behind, never a half key under the real name.
+    let partial = path.with_extension(format!("partial-{}", std::process::id()));
+    let _ = fs::remove_file(&partial);
+    let written = write_and_sync(&partial, bytes).and_then(|()| fs::hard_link(&partial, path));
+    let _ = fs::remove_file(&partial);
+    match written {
+        Ok(()) => fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(io_error),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            Err(KeyFileError::Exists { path: path.into() })
+        }
+        Err(error) => Err(io_error(error)),
+    }
+}
+
+fn write_and_sync(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key_path(data: &Path) -> PathBuf {
+        data.join(FOLDER).join(NODE_KEY_FILE)
+    }
+
+    #[test]
+    fn a_key_is_made_once_and_found_again() {
+        let data = tempfile::tempdir().unwrap();
+        assert!(matches!(load(data.path()), Err(KeyFileError::Missing { .. })));
+        let key = load_or_create(data.path()).unwrap();
+        assert_eq!(load_or_create(data.path()).unwrap().node_id(), key.node_id());
+        assert!(matches!(store(data.path(), &key), Err(KeyFileError::Exists { .. })));
+        assert_eq!(fs::metadata(key_path(data.path())).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::metadata(data.path().join(FOLDER)).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn a_damaged_key_is_named_and_left_alone() {
+        let data = tempfile::tempdir().unwrap();
+        load_or_create(data.path()).unwrap();
+        let path = key_path(data.path());
+        let good = fs::read(&path).unwrap();
+        for cut in [0, 10, good.len() / 2, good.len() - 30] {
+            fs::write(&path, &good[..cut]).unwrap();
+            assert!(matches!(load_or_create(data.path()), Err(KeyFileError::Damaged { .. })), "cut at {cut}");
+            assert_eq!(fs::read(&path).unwrap(), &good[..cut]);
+        }
+    }
+
+    #[test]
+    fn a_key_that_others_can_read_is_refused() {
+        let data = tempfile::tempdir().unwrap();
+        load_or_create(data.path()).unwrap();
+        fs::set_permissions(key_path(data.path()), Permissions::from_mode(0o644)).unwrap();
+        assert!(matches!(load(data.path()), Err(KeyFileError::Exposed { mode: 0o644, .. })));
+    }
+
+    #[test]
+    fn starts_grow_even_when_the_clock_goes_back() {
+        let data = tempfile::tempdir().unwrap();
+        load_or_create(data.path()).unwrap();
+        assert_eq!(next_start(data.path(), 1_000).unwrap(), 1_000);
+        assert_eq!(next_start(data.path(), 0).unwrap(), 1_001);
+        assert_eq!(next_start(data.path(), 5_000).unwrap(), 5_000);
+    }
+}

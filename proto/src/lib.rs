@@ -1,0 +1,55 @@
+//! Causeway's wire formats, compiled from the .proto files of this crate.
+//!
+//! What it is: the messages by prost, and the gRPC clients and servers behind the feature `grpc`, so that the pure
+//! crates do not pull in tokio. What it is not: any check of what a message says; `identity` verifies signed records,
+//! and each reader checks its own bounds.
+//!
+//! | module | contents |
+//! |---|---|
+//! | [`node`] | descriptions, announcements, the discovery datagram |
+//! | [`greeting`] | the exchange of descriptions |
+//! | [`chat`] | the session between two peers |
+//! | [`bridge`] | a bridge's control port |
+//! | [`link`] | frames and stream headers between bridges |
+//! | [`log`] | events and segments |
+//! | [`journal`] | a bridge's local inputs |
+//! | [`control`] | the local control socket |
+//!
+//! ```
+//! use prost::Message as _;
+//! use proto::node::v1::Network;
+//!
+//! let network = Network { name: "home".into(), ..Network::default() };
+//! assert_eq!(Network::decode(network.encode_to_vec().as_slice()).unwrap(), network);
+//! ```
+
+/// The encoded `FileDescriptorSet` of every .proto file, for gRPC reflection.
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/causeway.descriptors"));
+
+macro_rules! package {
+    ($name:ident, $file:literal, $doc:literal) => {
+        #[doc = $doc]
+        pub mod $name {
+            #[doc = concat!("Package `", $file, "`.")]
+            #[allow(
+                missing_docs,
+                unreachable_pub,
+                unused_qualifications,
+                clippy::all,
+                clippy::use_self,
+                clippy::too_many_lines,
+                clippy::allow_attributes_without_reason,
+                reason = "generated code; the .proto files carry the docs"
+            )]
+            pub mod v1 {
+                include!(concat!(env!("OUT_DIR"), "/", $file, ".rs"));
+            }
+        }
+    };
+}
+
+package!(bridge, "causeway.bridge.v1", "A bridge's control port.");
+package!(chat, "causeway.chat.v1", "The session between two peers.");
+package!(control, "causeway.control.v1", "The local control socket.");
+package!(greeting, "causeway.greeting.v1", "The exchange of descriptions.");
+package!(node, "causeway.node.v1", "Descriptions, announcements and the discovery datagram.");
