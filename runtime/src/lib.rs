@@ -1,0 +1,36 @@
+//! What every node needs to run: task groups, shutdown, backoff, rate limits, telemetry, and the plumbing of gRPC.
+//!
+//! What it is not: anything of Causeway's own protocols. It knows neither node ids nor messages.
+//!
+//! | module | contents |
+//! |---|---|
+//! | [`TaskGroup`] | tasks that are stopped together, in good order |
+//! | [`Backoff`] | jittered waits between tries |
+//! | [`TokenBucket`] | rate limits, time as argument |
+//! | [`rpc`] | listeners and channels for tonic: TLS, plain and Unix sockets |
+//! | [`socket_path`] | where the local control socket of a data directory is |
+//! | [`metrics`] | Prometheus metrics and health over HTTP |
+//! | [`telemetry`] | logs on stderr |
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")] async fn main() {
+//! use std::time::Duration;
+//!
+//! let group = runtime::TaskGroup::new();
+//! let token = group.token().clone();
+//! group.spawn(tracing::info_span!("worker"), async move { token.cancelled().await });
+//! assert!(group.shutdown(Duration::from_secs(5)).await);
+//! # }
+//! ```
+
+mod backoff;
+pub mod metrics;
+pub mod rpc;
+pub mod socket_path;
+mod task_group;
+pub mod telemetry;
+mod token_bucket;
+
+pub use backoff::Backoff;
+pub use task_group::TaskGroup;
+pub use token_bucket::TokenBucket;

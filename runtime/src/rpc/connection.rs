@@ -1,0 +1,103 @@
+//! One connection as tonic sees it: a stream that knows who is at the other end.
+
+use std::{
+    fmt,
+    io::{self, IoSlice},
+    net::SocketAddr,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use rustls::pki_types::CertificateDer;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tonic::transport::server::Connected;
+
+/// Who is at the other end. On a server it is a request extension.
+#[derive(Debug, Clone)]
+pub struct PeerInfo {
+    /// The other's address; none for a Unix socket.
+    pub remote: Option<SocketAddr>,
+    /// The other's certificate, verified by the TLS configuration.
+    pub certificate: Option<CertificateDer<'static>>,
+    /// The name of the key exchange group, such as `X25519MLKEM768`.
+    pub key_exchange: Option<&'static str>,
+}
+
+impl PeerInfo {
+    pub(super) fn of_tls(remote: Option<SocketAddr>, tls: &rustls::CommonState) -> Self {
+        let certificate = tls.peer_certificates().and_then(|chain| chain.first());
+        Self {
+            remote,
+            certificate: certificate.map(|certificate| certificate.clone().into_owned()),
+            key_exchange: tls.negotiated_key_exchange_group().and_then(|group| group.name().as_str()),
+        }
+    }
+
+    pub(super) const fn plain(remote: Option<SocketAddr>) -> Self {
+        Self { remote, certificate: None, key_exchange: None }
+    }
+}
+
+/// A stream together with what is known of its other end.
+pub struct Connection<S> {
+    stream: S,
+    info: PeerInfo,
+    /// Held as long as the connection lives: its place in a quota.
+    _place: Option<super::incoming::Place>,
+}
+
+impl<S> Connection<S> {
+    pub(super) const fn new(stream: S, info: PeerInfo, place: Option<super::incoming::Place>) -> Self {
+        Self { stream, info, _place: place }
+    }
+}
+
+impl<S> fmt::Debug for Connection<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("info", &self.info).finish_non_exhaustive()
+    }
+}
+
+impl<S> Connected for Connection<S> {
+    type ConnectInfo = PeerInfo;
+
+    fn connect_info(&self) -> PeerInfo {
+        self.info.clone()
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Connection<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}

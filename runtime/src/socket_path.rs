@@ -1,0 +1,87 @@
+//! Where the local control socket of a data directory is.
+//!
+//! A Unix socket's path is limited to 107 bytes (`sun_path`, unix(7)). Where the data directory's path is longer, the
+//! socket lies in a short private folder of its own, and a file in the data directory says where.
+
+use std::{
+    fs::{self, DirBuilder},
+    io,
+    os::unix::{ffi::OsStrExt as _, fs::DirBuilderExt as _},
+    path::{Path, PathBuf},
+};
+
+const SOCKET_FILE: &str = "control.sock";
+const POINTER_FILE: &str = "control.path";
+const MAX_SOCKET_PATH_BYTES: usize = 107;
+
+/// The path to connect to, as far as a node ever listened there.
+pub fn of(data: &Path) -> PathBuf {
+    match fs::read_to_string(data.join(POINTER_FILE)) {
+        Ok(path) => PathBuf::from(path.trim()),
+        Err(_) => data.join(SOCKET_FILE),
+    }
+}
+
+/// The path to listen on. Makes the folder, private to this user, and takes away a socket that nobody answers on.
+/// The caller must hold the data directory's lock, so that no other node can be listening.
+///
+/// # Errors
+/// What the file system said.
+pub fn prepare(data: &Path) -> io::Result<PathBuf> {
+    DirBuilder::new().recursive(true).mode(0o700).create(data)?;
+    let plain = std::path::absolute(data)?.join(SOCKET_FILE);
+    let path = if plain.as_os_str().as_bytes().len() <= MAX_SOCKET_PATH_BYTES {
+        remove(&data.join(POINTER_FILE))?;
+        plain
+    } else {
+        short_path(data)?
+    };
+    remove(&path)?;
+    Ok(path)
+}
+
+/// Takes the socket away after the listener closed.
+pub fn clean_up(path: &Path) {
+    let _ = fs::remove_file(path);
+}
+
+fn short_path(data: &Path) -> io::Result<PathBuf> {
+    let base = std::env::var_os("XDG_RUNTIME_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
+    let folder = base.join(format!("causeway-{:016x}", rand::random::<u64>()));
+    DirBuilder::new().mode(0o700).create(&folder)?;
+    let path = folder.join(SOCKET_FILE);
+    if let Some(old) = fs::read_to_string(data.join(POINTER_FILE)).ok().map(PathBuf::from) {
+        let _ = fs::remove_file(&old);
+        let _ = old.parent().map(fs::remove_dir);
+    }
+    fs::write(data.join(POINTER_FILE), path.as_os_str().as_bytes())?;
+    Ok(path)
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::{UnixListener, UnixStream};
+
+    use super::*;
+
+    #[test]
+    fn a_long_data_directory_gets_a_short_socket() {
+        let root = std::env::temp_dir().join(format!("causeway-test-{:x}", rand::random::<u32>()));
+        for data in [root.join("short"), root.join("long".repeat(40))] {
+            for _ in 0..2 {
+                let path = prepare(&data).unwrap();
+                let _listener = UnixListener::bind(&path).unwrap();
+                UnixStream::connect(of(&data)).unwrap();
+            }
+            clean_up(&of(&data));
+        }
+        fs::remove_dir_all(root).unwrap();
+    }
+}
