@@ -1,0 +1,44 @@
+//! The pure core of the federation: what a bridge knows, what it says about it, and which way leads where.
+//!
+//! What it is: a state machine. Inputs (peers, links, frames, durability, time) go in, outputs (events to append,
+//! segments to store, frames to send) come out. What it is not: it has no sockets, no disk, no clock and no ambient
+//! randomness, so a journal of its inputs replays exactly, and a thousand of it run in one test.
+//!
+//! | module | contents |
+//! |---|---|
+//! | [`Core`], [`Config`], [`Now`] | the state machine and what it is given |
+//! | [`Input`], [`Output`] | what goes in and out |
+//! | [`View`], [`Route`], [`NoRoute`], [`Counts`] | what can be asked |
+//! | [`Entry`], [`History`] | stored logs |
+//! | [`frame`] | the encoding between neighbours |
+//! | [`limits`] | every bound |
+//!
+//! The algorithm and its invariants are in ALGORITHM.md beside this crate's manifest.
+
+mod config;
+mod core;
+mod counts;
+pub mod frame;
+mod history;
+mod id;
+mod input;
+pub mod limits;
+mod now;
+mod output;
+mod policy;
+mod route;
+mod view;
+
+pub use config::{Config, Signer, Strict, Unsigned, Verifier};
+pub use core::{Core, Damaged};
+pub use counts::Counts;
+pub use history::{BadEntry, Entry, History, MemoryHistory};
+pub use id::{Epoch, Hash, Head, LogId, NO_HASH, WrongLength};
+pub use input::{Input, LinkId, PeerSeen, Start};
+pub use now::{Hlc, Now};
+pub use output::{Output, Warning};
+pub use policy::{Policy, Rule};
+pub use route::{NoRoute, Route};
+pub use view::{
+    BridgeState, BridgeView, HomeView, LinkView, NetworkView, OwnView, PeerState, PeerView, View,
+};
