@@ -1,0 +1,3 @@
+//! Whole networks on one machine. Needs root, `ip` and `nft`.
+
+mod networks;

@@ -1,0 +1,20 @@
+//! What the tests stand on: nodes as processes, hosts as network namespaces, conditions waited for.
+
+mod capture;
+mod host;
+mod json;
+mod lan;
+mod node;
+mod privileges;
+mod seed;
+mod wait;
+mod world;
+
+pub(crate) use capture::Capture;
+pub(crate) use host::Host;
+pub(crate) use lan::{Cable, Lan};
+pub(crate) use json::{lines, text};
+pub(crate) use node::{Answer, Node, Place, program};
+pub(crate) use seed::Seed;
+pub(crate) use wait::{GENEROUS, eventually, eventually_within};
+pub(crate) use world::World;

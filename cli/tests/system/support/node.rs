@@ -1,0 +1,280 @@
+//! A running node: the built program with a data directory and a log file of its own.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use super::{GENEROUS, Host, eventually, json};
+
+/// How much of a log is shown when a test fails, bytes.
+const SHOWN_LOG: usize = 6_000;
+
+/// Where a node runs.
+#[derive(Debug, Clone)]
+pub(crate) enum Place {
+    /// On this machine, on its loopback interface only.
+    Here,
+    /// On a host of a test's world.
+    On(Host),
+}
+
+/// What a command answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+/// A node with everything it takes to start it again. Dropped, it is killed; its log is shown when the test fails.
+#[derive(Debug)]
+pub(crate) struct Node {
+    name: String,
+    place: Place,
+    data: PathBuf,
+    folder: PathBuf,
+    arguments: Vec<String>,
+    environment: Vec<(String, String)>,
+    child: Option<Child>,
+}
+
+impl Node {
+    /// A peer that is not started yet. `folder` keeps its data and its log.
+    pub(crate) fn peer(name: &str, network: &str, folder: &Path) -> Self {
+        Self::new("peer", name, network, folder)
+    }
+
+    /// A bridge that is not started yet.
+    pub(crate) fn bridge(name: &str, network: &str, folder: &Path) -> Self {
+        Self::new("bridge", name, network, folder)
+    }
+
+    fn new(kind: &str, name: &str, network: &str, folder: &Path) -> Self {
+        let arguments = [kind, "--name", name, "--network", network].map(str::to_owned).to_vec();
+        let (data, folder) = (folder.join(name), folder.to_path_buf());
+        Self { name: name.into(), place: Place::Here, data, folder, arguments, environment: vec![], child: None }
+    }
+
+    /// Runs on a host instead of here.
+    pub(crate) fn on(mut self, host: &Host) -> Self {
+        self.place = Place::On(host.clone());
+        self
+    }
+
+    /// Adds arguments.
+    pub(crate) fn with(mut self, arguments: &[&str]) -> Self {
+        self.arguments.extend(arguments.iter().map(|&argument| argument.to_owned()));
+        self
+    }
+
+    /// Adds a variable to the environment.
+    pub(crate) fn environment(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    /// Starts it and waits until it answers.
+    pub(crate) fn start(mut self) -> Self {
+        self.start_again();
+        self
+    }
+
+    /// Starts a node that is down, and waits until it answers.
+    pub(crate) fn start_again(&mut self) {
+        self.launch();
+        let name = self.name.clone();
+        eventually(&format!("{name} answers"), || {
+            self.assert_running();
+            (self.causeway(&["status", "--json"]).code == 0).then_some(())
+        });
+    }
+
+    /// Starts it without waiting.
+    pub(crate) fn launch(&mut self) {
+        assert!(self.child.is_none(), "{} runs already", self.name);
+        let log = OpenOptions::new().create(true).append(true).open(self.log()).expect("the folder is there");
+        let mut command = match &self.place {
+            Place::Here => program(&self.folder),
+            Place::On(host) => {
+                let mut command = host.command(env!("CARGO_BIN_EXE_causeway"));
+                isolate(&mut command, &self.folder);
+                command
+            }
+        };
+        command.args(&self.arguments).arg("--data").arg(&self.data);
+        if matches!(self.place, Place::Here) {
+            command.args(["--interface", "lo"]);
+        }
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::null()).stdout(log.try_clone().expect("a file can be shared")).stderr(log);
+        self.child = Some(command.spawn().expect("the program was built"));
+    }
+
+    /// The node's name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its data directory.
+    pub(crate) fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// Its id, made if it has none yet.
+    pub(crate) fn id(&self) -> String {
+        let answer = self.causeway(&["id"]);
+        assert_eq!(answer.code, 0, "{answer:?}");
+        answer.out.trim().to_owned()
+    }
+
+    /// The process.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
+    }
+
+    /// What it has written so far.
+    pub(crate) fn written(&self) -> String {
+        fs::read_to_string(self.log()).unwrap_or_default()
+    }
+
+    /// kill -9.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().expect("it is ours");
+            child.wait().expect("it is ours");
+        }
+    }
+
+    /// SIGTERM; returns at once.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let process = i32::try_from(self.process()).ok().and_then(Pid::from_raw).expect("a process has a number");
+        kill_process(process, signal).expect("it is ours");
+    }
+
+    /// SIGTERM, and waits for the end.
+    pub(crate) fn terminate(&mut self) -> ExitStatus {
+        self.signal(Signal::TERM);
+        self.ended()
+    }
+
+    /// Waits for the end.
+    pub(crate) fn ended(&mut self) -> ExitStatus {
+        let child = self.child.as_mut().expect("it runs");
+        let status = wait_for(child, GENEROUS).unwrap_or_else(|| panic!("{} does not end", self.name));
+        self.child = None;
+        status
+    }
+
+    /// Runs a command on this node's data directory.
+    pub(crate) fn causeway(&self, arguments: &[&str]) -> Answer {
+        let mut command = program(&self.folder);
+        command.args(arguments).arg("--data").arg(&self.data);
+        Answer::of(&mut command)
+    }
+
+    /// Runs a command that must succeed, and gives its JSON lines.
+    pub(crate) fn json(&self, arguments: &[&str]) -> Vec<Value> {
+        let answer = self.causeway(&[arguments, &["--json"]].concat());
+        assert_eq!(answer.code, 0, "{} {arguments:?}: {answer:?}", self.name);
+        json::lines(&answer.out)
+    }
+
+    /// The command that would run here, for those who want its output as it comes.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = program(&self.folder);
+        command.args(arguments).arg("--data").arg(&self.data);
+        command
+    }
+
+    /// # Panics
+    /// When the process has ended by itself.
+    fn assert_running(&mut self) {
+        let child = self.child.as_mut().expect("it was started");
+        if let Some(status) = child.try_wait().expect("it is ours") {
+            self.child = None;
+            panic!("{} ended with {status}:\n{}", self.name, tail(&self.written()));
+        }
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.join(format!("{}.log", self.name))
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        if thread::panicking() {
+            eprintln!("--- {} ({}) said:\n{}", self.name, self.data.display(), tail(&self.written()));
+        }
+    }
+}
+
+impl Answer {
+    /// Runs a command to its end.
+    ///
+    /// # Panics
+    /// When it does not end within [`GENEROUS`].
+    pub(crate) fn of(command: &mut Command) -> Self {
+        let (out, err) = (tempfile::NamedTempFile::new(), tempfile::NamedTempFile::new());
+        let (out, err) = (out.expect("there is room"), err.expect("there is room"));
+        let share = |file: &File| file.try_clone().expect("a file can be shared");
+        command.stdin(Stdio::null()).stdout(share(out.as_file())).stderr(share(err.as_file()));
+        let mut child = command.spawn().expect("the program was built");
+        let status = wait_for(&mut child, GENEROUS).unwrap_or_else(|| {
+            let _ = child.kill();
+            let _ = child.wait();
+            panic!("{command:?} does not end")
+        });
+        let read = |path: &Path| String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned();
+        // A process ended by a signal has no code; shells say 128 and more for it.
+        Self { code: status.code().unwrap_or(128), out: read(out.path()), err: read(err.path()) }
+    }
+}
+
+/// The program, with nothing of this machine's own settings.
+pub(crate) fn program(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_causeway"));
+    isolate(&mut command, folder);
+    command
+}
+
+fn isolate(command: &mut Command, folder: &Path) {
+    let home = folder.join("user");
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CAUSEWAY_")) {
+        command.env_remove(name);
+    }
+    for (name, part) in [("HOME", ""), ("XDG_DATA_HOME", "data"), ("XDG_CONFIG_HOME", "config"), ("XDG_STATE_HOME", "state")] {
+        command.env(name, home.join(part));
+    }
+    command.env_remove("XDG_RUNTIME_DIR").env("NO_COLOR", "1").env("RUST_BACKTRACE", "1");
+}
+
+fn wait_for(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
+    let deadline = Instant::now() + limit;
+    while Instant::now() < deadline {
+        if let Some(status) = child.try_wait().expect("it is ours") {
+            return Some(status);
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    None
+}
+
+fn tail(text: &str) -> &str {
+    let mut start = text.len().saturating_sub(SHOWN_LOG);
+    while !text.is_char_boundary(start) {
+        start += 1;
+    }
+    &text[start..]
+}
