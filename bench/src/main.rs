@@ -1,0 +1,47 @@
+//! Whole-process benchmarks: the built program, real sockets on loopback, ratios and targets in a table.
+//!
+//! What it is not: the micro-benchmarks, which are `cargo bench` of the crates, and a test: a missed target is shown, and
+//! the exit code is 0 all the same, for the machine may have been busy.
+
+mod relay;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Worker threads of the measuring side and of the echo peer.
+const WORKERS: usize = 2;
+
+#[derive(Debug, Parser)]
+#[command(name = "bench", about = "Whole-process benchmarks of Causeway")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Direct against through two bridges
+    #[command(after_help = "Example:\n  cargo run --release -p bench -- relay")]
+    Relay(RelayArguments),
+    /// The other end of the measurements; started by `relay`
+    #[command(hide = true)]
+    Echo(relay::EchoArguments),
+}
+
+/// How much is measured.
+#[derive(Debug, Clone, Copy, Args)]
+struct RelayArguments {
+    /// A tenth of everything: to see that it works, not to compare
+    #[arg(long)]
+    quick: bool,
+}
+
+fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()?;
+    runtime.block_on(async {
+        match arguments.command {
+            Command::Relay(arguments) => relay::run(arguments.quick).await,
+            Command::Echo(arguments) => relay::serve(arguments).await,
+        }
+    })
+}

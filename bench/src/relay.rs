@@ -1,0 +1,98 @@
+//! `bench relay`: the same work directly from peer to peer and through two bridges, interleaved in one run.
+//!
+//! Two kinds of ends: raw ones, which speak plain TLS with node ids and show what the way costs, and real peers, whose
+//! messages are durable at both ends. Direct and relayed work alternate in short rounds, so that a busy moment of the
+//! machine falls on both.
+
+mod bulk;
+mod dialer;
+mod echo;
+mod latency;
+mod memory;
+mod messages;
+mod node;
+mod program;
+mod sessions;
+mod site;
+mod start;
+mod table;
+
+use std::time::Duration;
+
+pub(crate) use echo::{EchoArguments, serve};
+use site::Site;
+use table::{Table, Target};
+
+/// The same work over both ways: one figure for each.
+#[derive(Debug, Clone, Copy)]
+struct Pair {
+    direct: f64,
+    relayed: f64,
+}
+
+impl Pair {
+    fn ratio(self) -> f64 {
+        self.relayed / self.direct
+    }
+}
+
+/// How much work, as a whole.
+#[derive(Debug, Clone, Copy)]
+struct Scale {
+    quick: bool,
+}
+
+impl Scale {
+    /// A tenth of `full` when quick.
+    const fn of(self, full: usize) -> usize {
+        if self.quick { full.div_ceil(10) } else { full }
+    }
+}
+
+/// Runs everything and prints the table.
+pub(crate) async fn run(quick: bool) -> anyhow::Result<()> {
+    let scale = Scale { quick };
+    let program = program::find()?;
+    rustix::process::setrlimit(rustix::process::Resource::Nofile, all_files())?;
+    let folder = tempfile::tempdir()?;
+    let mut table = Table::new();
+
+    println!("starting two networks, two bridges, an echo peer behind the second...");
+    let site = Site::start(&program, folder.path()).await?;
+    memory::measure(&site, scale, &mut table).await?;
+    latency::measure(&site, scale, &mut table).await?;
+    bulk::measure(&site, scale, &mut table).await?;
+    sessions::measure(&site, scale, &mut table).await?;
+    let people = messages::People::start(&site, &program).await?;
+    people.measure_idle(scale, &mut table).await?;
+    people.measure(scale, &mut table).await?;
+    start::measure(&site, &program, people.observer(), scale, &mut table).await?;
+    drop(people);
+
+    println!("\n{table}");
+    Ok(())
+}
+
+/// Thousands of connections at both ends: as many files as this user may open.
+fn all_files() -> rustix::process::Rlimit {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    rustix::process::Rlimit { current: limit.maximum, maximum: limit.maximum }
+}
+
+/// A limit for what should take moments.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Looks at something until it is there.
+async fn until<T, F: Future<Output = Option<T>>>(
+    what: &str,
+    mut look: impl FnMut() -> F,
+) -> anyhow::Result<T> {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look().await {
+            return Ok(found);
+        }
+        anyhow::ensure!(tokio::time::Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
