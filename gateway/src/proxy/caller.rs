@@ -1,0 +1,137 @@
+//! One connection to the proxy port, from its hello to its end.
+
+use std::{net::IpAddr, sync::Arc};
+
+use bytes::Bytes;
+use identity::NodeId;
+use proto::bridge::v1::Refusal;
+use tokio::{io::AsyncWriteExt as _, net::TcpStream, time::timeout};
+use tracing::{debug, trace};
+
+use super::{Core, NextHop, alert, dial, half_open::Ticket};
+use crate::{
+    hello::{self, ClientHello},
+    link::LinkStream,
+    stream::{MAX_HOPS, Permit, Raised, Reader, Relayed, StreamHeader, Writer, relay},
+};
+
+/// The way on that was found for a caller.
+enum Onward {
+    Local(TcpStream),
+    Link(LinkStream),
+}
+
+/// Serves a caller whose address may use the port.
+pub(super) async fn serve(
+    core: Arc<Core>,
+    mut stream: TcpStream,
+    source: NodeId,
+    (ticket, place): (Ticket, Permit<IpAddr>),
+) {
+    let Some(hello) = read_hello(&core, &mut stream, &ticket).await else {
+        drop(ticket);
+        // The alert, if any, has been sent; what is left to read does not matter.
+        return;
+    };
+    drop(ticket);
+    let destination = hello.destination;
+    let served = match core.place(destination) {
+        Ok(permit) => {
+            let served = forward(&core, &mut stream, source, hello).await;
+            drop(permit);
+            served
+        }
+        Err(refusal) => Err(refusal),
+    };
+    match served {
+        Ok(relayed) => finish(&core, stream, destination, relayed).await,
+        Err(refusal) => turn_away(&core, stream, destination, refusal).await,
+    }
+    drop(place);
+}
+
+/// The hello within its time; whoever has none is told so where TLS has a word for it.
+async fn read_hello(core: &Core, stream: &mut TcpStream, ticket: &Ticket) -> Option<ClientHello> {
+    let outcome = tokio::select! {
+        biased;
+        () = core.group.cancelled() => return None,
+        () = ticket.shed() => return None,
+        outcome = timeout(core.limits.hello, hello::read(stream)) => outcome,
+    };
+    let error = match outcome {
+        Ok(Ok(hello)) => return Some(hello),
+        Ok(Err(error)) => error,
+        Err(_) => {
+            core.metrics.refused(Refusal::BadHello);
+            return None;
+        }
+    };
+    debug!(%error, "a connection to the proxy port was refused");
+    core.metrics.refused(Refusal::BadHello);
+    // It fits into an empty socket buffer; the close that follows says the rest.
+    let _ = timeout(core.limits.hello, stream.write_all(&error.alert())).await;
+    let _ = stream.shutdown().await;
+    None
+}
+
+async fn forward(
+    core: &Core,
+    stream: &mut TcpStream,
+    source: NodeId,
+    hello: ClientHello,
+) -> Result<Relayed, Refusal> {
+    let header = StreamHeader::begin(hello.destination, Some(source));
+    let onward = onward(core, header, &hello.bytes).await?;
+    let _open = Raised::new(&core.metrics.streams_open);
+    core.metrics.streams_opened.inc();
+    let (read, write) = stream.split();
+    let caller = (Reader::Tcp(read), Writer::Tcp(write));
+    Ok(match onward {
+        Onward::Link(link) => {
+            let LinkStream { send, recv, credit, permit: _permit } = link;
+            let further = (Reader::Link(recv, credit), Writer::Link(send));
+            relay(caller, further, &core.metrics, core.group.token()).await
+        }
+        Onward::Local(mut peer) => {
+            let (read, write) = peer.split();
+            let relayed =
+                relay(caller, (Reader::Tcp(read), Writer::Tcp(write)), &core.metrics, core.group.token())
+                    .await;
+            if relayed.end.is_err() {
+                alert::reset(peer);
+            }
+            relayed
+        }
+    })
+}
+
+/// Opens the way on and sends the hello along it, without waiting for an answer.
+async fn onward(core: &Core, header: StreamHeader, hello: &Bytes) -> Result<Onward, Refusal> {
+    match core.directory.next_hop(header.destination, MAX_HOPS)? {
+        NextHop::Link { bridge } => {
+            core.links.open_stream(bridge, header, hello.clone()).await.map(Onward::Link)
+        }
+        NextHop::Local { addresses } => {
+            let mut peer = dial::peer(&addresses, core.limits.peer_dial).await?;
+            peer.write_all(hello).await.map_err(|_| Refusal::PeerNotAnswering)?;
+            Ok(Onward::Local(peer))
+        }
+    }
+}
+
+async fn finish(core: &Core, stream: TcpStream, destination: NodeId, relayed: Relayed) {
+    let Relayed { out, back, end } = relayed;
+    trace!(destination = %destination.short(), out, back, ?end, "a stream ended");
+    match end {
+        Ok(()) => {}
+        // Nothing came back: whoever refused it, the caller can still be told by an alert.
+        Err(end) if back == 0 => turn_away(core, stream, destination, end.refusal()).await,
+        Err(_) => alert::reset(stream),
+    }
+}
+
+async fn turn_away(core: &Core, stream: TcpStream, destination: NodeId, refusal: Refusal) {
+    debug!(destination = %destination.short(), ?refusal, "a stream was refused");
+    core.refused(destination, refusal);
+    alert::send(stream, &alert::of(refusal)).await;
+}

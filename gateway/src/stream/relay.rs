@@ -1,0 +1,125 @@
+//! Copies both ways between two ends until both have finished or one breaks.
+
+use std::{pin::pin, time::Duration};
+
+use prometheus_client::metrics::counter::Counter;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    copy::{Batch, Reader, Writer},
+    end::End,
+    metrics::{Direction, DirectionLabels, Metrics},
+};
+
+/// A write that waits for this long counts as stalled: its reader does not read, rather than being slow.
+const STALL_AFTER: Duration = Duration::from_secs(1);
+
+/// A stream whose reader takes nothing of what waits for it is ended after this: a laptop that sleeps comes back with
+/// a new connection anyway. What waits is one batch, at most 200 KiB, so 2 KiB a second are enough to live on.
+const STALL_LIMIT: Duration = Duration::from_secs(120);
+
+/// What was copied, and how it ended.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Relayed {
+    /// Bytes from the caller to the destination.
+    pub(crate) out: u64,
+    /// Bytes back.
+    pub(crate) back: u64,
+    /// Both sides finished, or why not.
+    pub(crate) end: Result<(), End>,
+}
+
+/// Copies between the caller's end and the destination's until both have finished. A half-close is passed on. Whatever
+/// breaks on one end resets QUIC streams on the other; a TCP connection is the caller's of this function to reset.
+pub(crate) async fn relay(
+    caller: (Reader<'_>, Writer<'_>),
+    destination: (Reader<'_>, Writer<'_>),
+    metrics: &Metrics,
+    shutdown: &CancellationToken,
+) -> Relayed {
+    let (mut from_caller, mut to_caller) = caller;
+    let (mut from_destination, mut to_destination) = destination;
+    let (mut out, mut back) = (Tally::new(metrics, Direction::Out), Tally::new(metrics, Direction::Back));
+    let end = {
+        let both = async {
+            tokio::try_join!(
+                pump(&mut from_caller, &mut to_destination, &mut out),
+                pump(&mut from_destination, &mut to_caller, &mut back),
+            )
+        };
+        tokio::select! {
+            biased;
+            ended = both => ended.map(|_| ()),
+            () = shutdown.cancelled() => Err(End::Shutdown),
+        }
+    };
+    if let Err(end) = end {
+        for writer in [&mut to_caller, &mut to_destination] {
+            writer.reset(end);
+        }
+        for reader in [&mut from_caller, &mut from_destination] {
+            reader.stop(end);
+        }
+    }
+    Relayed { out: out.bytes, back: back.bytes, end }
+}
+
+/// Bytes of one direction.
+struct Tally {
+    bytes: u64,
+    counter: Counter,
+}
+
+impl Tally {
+    fn new(metrics: &Metrics, direction: Direction) -> Self {
+        let counter = metrics.bytes.get_or_create(&DirectionLabels { direction }).clone();
+        Self { bytes: 0, counter }
+    }
+
+    fn add(&mut self, bytes: u64) {
+        self.bytes += bytes;
+        self.counter.inc_by(bytes);
+    }
+}
+
+async fn pump(reader: &mut Reader<'_>, writer: &mut Writer<'_>, tally: &mut Tally) -> Result<(), End> {
+    let mut batch = Batch::default();
+    loop {
+        let chunks = reader.read(&mut batch).await?;
+        if chunks == 0 {
+            return writer.finish().await;
+        }
+        let bytes = batch[..chunks].iter().map(|chunk| chunk.len() as u64).sum();
+        write(reader, writer, &mut batch, chunks).await?;
+        tally.add(bytes);
+    }
+}
+
+/// Writes a batch, and ends the stream when nobody takes it for too long.
+async fn write(
+    reader: &Reader<'_>,
+    writer: &mut Writer<'_>,
+    batch: &mut Batch,
+    chunks: usize,
+) -> Result<(), End> {
+    let mut write = pin!(writer.write(&mut batch[..chunks]));
+    tokio::select! {
+        biased;
+        written = &mut write => return written,
+        () = sleep(STALL_AFTER) => {}
+    }
+    let stalled = reader.credit().map(|credit| credit.stall());
+    let shed = async {
+        match &stalled {
+            Some(stalled) => stalled.shed().await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        written = &mut write => written,
+        () = shed => Err(End::Stalled),
+        () = sleep(STALL_LIMIT) => Err(End::Stalled),
+    }
+}
