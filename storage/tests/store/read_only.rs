@@ -1,0 +1,45 @@
+//! Directories that cannot be written.
+
+use std::os::unix::fs::PermissionsExt;
+
+use storage::{OpenError, Options, Store};
+
+use crate::support::{Mount, open, read_checked, record};
+
+#[test]
+fn a_read_only_file_system_is_told_and_nothing_is_lost() {
+    let Some(disk) = Mount::tmpfs("64m") else { return };
+    let dir = disk.path().join("store");
+    let store = open(&dir);
+    store.log("log").unwrap().append_sync(vec![record("log", 1, 50)]).unwrap();
+    drop(store);
+    disk.remount("ro");
+    let refused = Store::open(&dir, Options::default()).unwrap_err();
+    assert!(matches!(refused, OpenError::ReadOnly { .. }), "{refused}");
+    assert!(refused.to_string().contains("writable"), "{refused}");
+    let refused = Store::open(disk.path().join("new"), Options::default()).unwrap_err();
+    assert!(matches!(refused, OpenError::ReadOnly { .. }), "{refused}");
+    disk.remount("rw");
+    let store = open(&dir);
+    assert_eq!(read_checked(&store.log("log").unwrap(), |_| 50), (1, None));
+}
+
+#[test]
+fn a_directory_without_permission_is_told() {
+    if rustix::process::geteuid().is_root() {
+        // Root may write everywhere; the test above stands for this one.
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o500)).unwrap();
+    let refused = Store::open(dir.path(), Options::default()).unwrap_err();
+    assert!(matches!(refused, OpenError::ReadOnly { .. }), "{refused}");
+}
+
+#[test]
+fn a_file_where_the_directory_should_be_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    std::fs::write(&path, "a file").unwrap();
+    assert!(matches!(Store::open(&path, Options::default()).unwrap_err(), OpenError::Io { .. }));
+}
