@@ -1,0 +1,171 @@
+//! What one UDP datagram carries: four bytes that say what it is, then a signed message.
+//!
+//! ```text
+//! "CWY1"  Signed { body: Datagram { kind, announcement: Signed { Announcement }, hints }, signature }
+//! ```
+//! The datagram is signed by the node whose announcement it carries: nobody else can hand that announcement round, or
+//! put hints into its mouth. A node reads nothing of a datagram that breaks a bound.
+
+use std::net::{IpAddr, SocketAddr};
+
+use bytes::{BufMut as _, Bytes, BytesMut};
+use identity::{Announcement, Context, InvalidRecord, NodeId, NodeKey, verify};
+use prost::Message as _;
+use proto::node::v1::{self, Signed, datagram::Kind};
+
+use crate::limits::{MAX_DATAGRAM_BYTES, MAX_HINTS};
+
+/// How every datagram begins: the name of the protocol and its version.
+pub const MAGIC: &[u8; 4] = b"CWY1";
+
+/// What `Signed` adds to its body at most: two tags, two lengths, the signature.
+const ENVELOPE_BYTES: usize = 1 + 2 + 1 + 1 + identity::SIGNATURE_BYTES;
+
+/// A verified datagram.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Datagram {
+    /// Here, here and asking, or leaving.
+    pub kind: Kind,
+    /// Its author's announcement.
+    pub announcement: Announcement,
+    /// Peers that its author knows; whether they may be dialled is another question.
+    pub hints: Vec<Hint>,
+}
+
+/// Where a peer may be found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hint {
+    /// The peer.
+    pub id: NodeId,
+    /// Its greeting port.
+    pub address: SocketAddr,
+}
+
+/// Why a datagram was not taken in. Its sender is at fault; nothing of it was believed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidDatagram {
+    /// Larger than any of ours.
+    #[error("the datagram has {0} bytes, at most {MAX_DATAGRAM_BYTES} are allowed")]
+    TooLarge(usize),
+    /// Another protocol, or another version of this one.
+    #[error("the datagram does not begin with CWY1")]
+    Foreign,
+    /// Not an encoded message.
+    #[error("the datagram cannot be decoded")]
+    Undecodable,
+    /// A field that breaks its bounds.
+    #[error("the datagram's {0} is missing or out of bounds")]
+    Field(&'static str),
+    /// The announcement does not hold.
+    #[error("in the datagram: {0}")]
+    Announcement(#[from] InvalidRecord),
+    /// Signed by somebody else than the announcement's author, or changed.
+    #[error("the datagram's signature does not match the author of its announcement")]
+    Signature,
+}
+
+impl InvalidDatagram {
+    /// A short name for metrics.
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::TooLarge(_) => "too_large",
+            Self::Foreign => "foreign",
+            Self::Undecodable => "undecodable",
+            Self::Field(_) => "field",
+            Self::Announcement(_) => "announcement",
+            Self::Signature => "signature",
+        }
+    }
+}
+
+/// Encodes and signs a datagram with as many of the hints as fit. Tells how many did.
+pub fn encode(
+    key: &NodeKey,
+    kind: Kind,
+    announcement: &Announcement,
+    hints: impl IntoIterator<Item = Hint>,
+) -> (Bytes, usize) {
+    let mut message = v1::Datagram {
+        kind: kind.into(),
+        announcement: Some(announcement.signed().clone()),
+        hints: Vec::new(),
+    };
+    let mut room = MAX_DATAGRAM_BYTES - MAGIC.len() - ENVELOPE_BYTES - message.encoded_len();
+    for hint in hints.into_iter().take(MAX_HINTS) {
+        let hint = hint.to_proto();
+        // Tag and length of an entry take two bytes: an entry is shorter than 128.
+        let size = 2 + hint.encoded_len();
+        if size > room {
+            break;
+        }
+        room -= size;
+        message.hints.push(hint);
+    }
+    (seal(key, &message), message.hints.len())
+}
+
+/// Decodes and verifies a datagram.
+///
+/// # Errors
+/// [`InvalidDatagram`] says what does not hold.
+pub fn decode(datagram: &Bytes) -> Result<Datagram, InvalidDatagram> {
+    if datagram.len() > MAX_DATAGRAM_BYTES {
+        return Err(InvalidDatagram::TooLarge(datagram.len()));
+    }
+    if !datagram.starts_with(MAGIC) {
+        return Err(InvalidDatagram::Foreign);
+    }
+    let undecodable = |_| InvalidDatagram::Undecodable;
+    let signed = Signed::decode(datagram.slice(MAGIC.len()..)).map_err(undecodable)?;
+    let message = v1::Datagram::decode(signed.body.clone()).map_err(undecodable)?;
+    let kind = match message.kind() {
+        Kind::Unspecified => return Err(InvalidDatagram::Field("kind")),
+        kind => kind,
+    };
+    if message.hints.len() > MAX_HINTS {
+        return Err(InvalidDatagram::Field("number of hints"));
+    }
+    let hints = message.hints.iter().map(Hint::from_proto).collect::<Result<_, _>>()?;
+    let announcement = message.announcement.ok_or(InvalidDatagram::Field("announcement"))?;
+    let announcement = Announcement::verify(announcement)?;
+    verify(&announcement.id(), Context::Datagram, &signed.body, &signed.signature)
+        .map_err(|_| InvalidDatagram::Signature)?;
+    Ok(Datagram { kind, announcement, hints })
+}
+
+fn seal(key: &NodeKey, message: &v1::Datagram) -> Bytes {
+    let body = Bytes::from(message.encode_to_vec());
+    let signature = key.sign(Context::Datagram, &body);
+    let signed = Signed { body, signature };
+    let mut datagram = BytesMut::with_capacity(MAGIC.len() + signed.encoded_len());
+    datagram.put_slice(MAGIC);
+    signed.encode(&mut datagram).expect("a growing buffer has room");
+    datagram.freeze()
+}
+
+impl Hint {
+    fn to_proto(self) -> v1::Hint {
+        let address = match self.address.ip() {
+            IpAddr::V4(v4) => Bytes::copy_from_slice(&v4.octets()),
+            IpAddr::V6(v6) => Bytes::copy_from_slice(&v6.octets()),
+        };
+        v1::Hint { node_id: self.id.to_bytes(), address, port: self.address.port().into() }
+    }
+
+    fn from_proto(hint: &v1::Hint) -> Result<Self, InvalidDatagram> {
+        let field = |_| InvalidDatagram::Field("hint");
+        let id = NodeId::try_from(&hint.node_id).map_err(|_| InvalidDatagram::Field("hint"))?;
+        let ip = match hint.address.len() {
+            4 => IpAddr::from(<[u8; 4]>::try_from(hint.address.as_ref()).map_err(field)?),
+            16 => IpAddr::from(<[u8; 16]>::try_from(hint.address.as_ref()).map_err(field)?),
+            _ => return Err(InvalidDatagram::Field("hint")),
+        };
+        let port = u16::try_from(hint.port).ok().filter(|port| *port > 0);
+        let port = port.ok_or(InvalidDatagram::Field("hint"))?;
+        Ok(Self { id, address: SocketAddr::new(ip, port) })
+    }
+}
+
+#[cfg(test)]
+mod tests;

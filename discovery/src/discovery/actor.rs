@@ -1,0 +1,298 @@
+//! The actor: the one owner of the table of neighbours.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use identity::{Network, NodeId};
+use proto::node::v1::NodeKind;
+use tokio::{
+    sync::{mpsc, watch},
+    time::{MissedTickBehavior, interval},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{Command, pending::PendingEvents, registrations::Registrations};
+use crate::{
+    BridgeState, BridgeStatus, Event, OwnAddress, Settings, Snapshot, Target,
+    dialler::Dialler,
+    limits::{GREETING_RETRY, MAX_PENDING_GREETINGS},
+    neighbours::{Dropped, Neighbours},
+    source::{Heard, Outlet, Report, fixed::Fixed, multicast::Multicast},
+};
+
+/// How often leases are looked at, and nodes without a description greeted.
+const TICK: Duration = Duration::from_millis(250);
+/// Reports taken in before a new snapshot is published.
+const BATCH: usize = 64;
+/// Nodes that appear this soon after the start were there before: how long it took to find them is counted.
+const DISCOVERY_PHASE: Duration = Duration::from_secs(5);
+
+/// The actor's ends of its channels.
+pub(super) struct Ends {
+    pub(super) reported: mpsc::Receiver<Report>,
+    pub(super) commanded: mpsc::Receiver<Command>,
+    pub(super) events: mpsc::Sender<Event>,
+    pub(super) publish: watch::Sender<Arc<Snapshot>>,
+}
+
+pub(super) struct Actor {
+    outlet: Outlet,
+    settings: Settings,
+    ends: Ends,
+    table: Neighbours,
+    registrations: Registrations,
+    bridges: BTreeMap<u64, BridgeStatus>,
+    own_addresses: Vec<OwnAddress>,
+    dialler: Dialler,
+    hinted: HashMap<(NodeId, SocketAddr), Instant>,
+    fixed: Vec<Target>,
+    pending: PendingEvents,
+    dirty: bool,
+    started: Instant,
+}
+
+impl Actor {
+    pub(super) fn new(outlet: Outlet, settings: Settings, ends: Ends) -> Self {
+        let table = Neighbours::new(outlet.announcer().id(), outlet.announcer().network());
+        let dialler = Dialler::spawn(&outlet);
+        Self {
+            table,
+            dialler,
+            registrations: Registrations::new(outlet.clone()),
+            outlet,
+            settings,
+            ends,
+            bridges: BTreeMap::new(),
+            own_addresses: Vec::new(),
+            hinted: HashMap::new(),
+            fixed: Vec::new(),
+            pending: PendingEvents::default(),
+            dirty: false,
+            started: Instant::now(),
+        }
+    }
+
+    pub(super) async fn run(mut self, token: CancellationToken) {
+        self.start_sources();
+        let mut changes = self.outlet.announcer().changes();
+        let events = self.ends.events.clone();
+        let mut tick = interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            self.publish_if_dirty();
+            tokio::select! {
+                biased;
+                () = token.cancelled() => return,
+                Some(command) = self.ends.commanded.recv() => self.handle_command(command),
+                permit = events.reserve(), if self.has_events() => {
+                    let event = self.pending.next().or_else(|| self.table.next_event());
+                    // Nobody reads them: then they are of no use to anybody.
+                    if let (Ok(permit), Some(event)) = (permit, event) {
+                        permit.send(event);
+                    }
+                }
+                Some(report) = self.ends.reported.recv() => self.handle_batch(report),
+                Ok(()) = changes.changed() => self.on_own_change(),
+                _ = tick.tick() => self.on_tick(),
+            }
+        }
+    }
+
+    fn start_sources(&mut self) {
+        if let Some(multicast) = self.settings.multicast.clone() {
+            let _ = self.outlet.start(Multicast::new(multicast));
+        }
+        for target in std::mem::take(&mut self.settings.fixed) {
+            self.add_fixed(target);
+        }
+        for target in std::mem::take(&mut self.settings.bridges) {
+            self.registrations.add(target);
+        }
+    }
+
+    fn handle_command(&mut self, command: Command) {
+        match command {
+            Command::AddBridge(target) => self.registrations.add(target),
+            Command::RemoveBridge(target) => self.registrations.remove(&target),
+            Command::AddFixed(target) => self.add_fixed(target),
+            Command::LastHeard(reply) => {
+                // Whoever asked may have gone meanwhile.
+                let _ = reply.send(self.table.last_heard());
+            }
+        }
+    }
+
+    fn add_fixed(&mut self, target: Target) {
+        if !self.fixed.contains(&target) {
+            self.fixed.push(target.clone());
+            let _ = self.outlet.start(Fixed::new(target));
+        }
+    }
+
+    fn handle_batch(&mut self, first: Report) {
+        let now = Instant::now();
+        let mut next = Some(first);
+        for _ in 0..BATCH {
+            let Some(report) = next else { break };
+            self.handle_report(now, report);
+            next = self.ends.reported.try_recv().ok();
+        }
+        if let Some(report) = next {
+            self.handle_report(now, report);
+        }
+        self.greet(now);
+        self.dirty |= self.table.has_events();
+    }
+
+    fn handle_report(&mut self, now: Instant, report: Report) {
+        match report {
+            Report::Heard(heard) => self.hear(now, heard),
+            Report::Goodbye(announcement) => {
+                let said = self.table.goodbye(&announcement);
+                self.count(said);
+            }
+            Report::Described(description) => self.table.describe(description),
+            Report::Hinted { id, address } => self.follow_hint(now, id, address),
+            Report::OwnAddresses(addresses) => {
+                self.own_addresses = addresses;
+                self.dirty = true;
+            }
+            Report::Twin { from } => self.pending.twin(from),
+            Report::Reachable(remote) => {
+                let reached = self.table.reach(remote);
+                self.count(reached);
+            }
+            Report::Unreachable { bridge, id } => self.table.lose(bridge, id),
+            Report::Bridge { key, status } => self.on_bridge(key, status),
+        }
+    }
+
+    fn hear(&mut self, now: Instant, heard: Heard) {
+        let announcement = &heard.announcement;
+        let (id, kind, network) = (announcement.id(), announcement.kind(), announcement.network().clone());
+        self.learn_network(kind, &network);
+        let interface = heard.address.interface.clone();
+        let source = heard.address.source.name();
+        let known = self.table.find(&id).is_some();
+        let taken = self.table.hear(now, heard);
+        if taken.is_ok() {
+            self.outlet.metrics().sighting(source, interface.as_deref().unwrap_or(""));
+            let after = now.saturating_duration_since(self.started);
+            if !known && after < DISCOVERY_PHASE {
+                self.outlet.metrics().discovered(after);
+            }
+            if kind == NodeKind::Bridge && self.settings.register {
+                self.registrations.follow_heard(&self.table);
+            }
+        }
+        self.count(taken);
+    }
+
+    /// A node whose network has no id yet takes over a bridge's. A bridge takes it over from anybody: its network had
+    /// another bridge before.
+    fn learn_network(&mut self, kind: NodeKind, network: &Network) {
+        let announcer = self.outlet.announcer();
+        let own = announcer.network();
+        let may_teach = kind == NodeKind::Bridge || announcer.description().kind() == NodeKind::Bridge;
+        if let (None, Some(id), true) = (own.id, network.id, own.name == network.name && may_teach) {
+            announcer.set_network_id(id);
+            self.on_own_change();
+        }
+    }
+
+    fn on_own_change(&mut self) {
+        let network = self.outlet.announcer().network();
+        if self.ends.publish.borrow().network != network {
+            self.table.set_network(network.clone());
+            self.pending.network(network);
+            self.dirty = true;
+        }
+    }
+
+    fn on_bridge(&mut self, key: u64, status: BridgeStatus) {
+        if let Some(network) = &status.network {
+            self.learn_network(NodeKind::Bridge, network);
+        }
+        let registered = |(other, at): (&u64, &BridgeStatus)| {
+            *other != key && at.id == status.id && at.state == BridgeState::Registered
+        };
+        if let Some(id) = status.id
+            && status.state != BridgeState::Registered
+            && !self.bridges.iter().any(registered)
+        {
+            self.table.lose_bridge(id);
+        }
+        if status.state == BridgeState::Left {
+            self.bridges.remove(&key);
+        } else {
+            self.bridges.insert(key, status.clone());
+        }
+        self.pending.bridge(key, status);
+        self.dirty = true;
+    }
+
+    fn follow_hint(&mut self, now: Instant, id: NodeId, address: SocketAddr) {
+        if !self.settings.greet || !self.table.wants_hint(now, &id) {
+            return;
+        }
+        let recent = |tried: &Instant| now.saturating_duration_since(*tried) < GREETING_RETRY;
+        if self.hinted.len() >= MAX_PENDING_GREETINGS {
+            self.hinted.retain(|_, tried| recent(tried));
+        }
+        let tried = self.hinted.get(&(id, address)).is_some_and(recent);
+        if !tried && self.hinted.len() < MAX_PENDING_GREETINGS && self.dialler.follow_hint(id, address) {
+            self.hinted.insert((id, address), now);
+        }
+    }
+
+    fn greet(&mut self, now: Instant) {
+        if self.settings.greet {
+            let room = self.dialler.room();
+            for to_greet in self.table.to_greet(now, room) {
+                self.dialler.greet(to_greet);
+            }
+        }
+    }
+
+    fn on_tick(&mut self) {
+        let now = Instant::now();
+        for silent in self.table.expire(now) {
+            self.outlet.metrics().expired(silent);
+        }
+        if self.settings.register {
+            self.registrations.follow_heard(&self.table);
+        }
+        self.greet(now);
+        for (table, entries) in self.table.sizes() {
+            self.outlet.metrics().table(table, entries);
+        }
+        self.dirty |= self.table.has_events() | self.table.heard_other_networks();
+    }
+
+    fn count(&self, outcome: Result<(), Dropped>) {
+        if let Err(dropped) = outcome {
+            self.outlet.metrics().dropped(dropped.reason());
+        }
+    }
+
+    fn has_events(&self) -> bool {
+        !self.pending.is_empty() || self.table.has_events()
+    }
+
+    /// Before any event is told: whoever reads an event finds it in the snapshot.
+    fn publish_if_dirty(&mut self) {
+        if std::mem::take(&mut self.dirty) {
+            self.ends.publish.send_replace(Arc::new(Snapshot {
+                network: self.outlet.announcer().network(),
+                neighbours: self.table.all(),
+                bridges: self.bridges.values().cloned().collect(),
+                other_networks: self.table.other_networks(),
+                own_addresses: self.own_addresses.clone(),
+            }));
+        }
+    }
+}

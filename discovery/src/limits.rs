@@ -1,0 +1,95 @@
+//! Every bound of this crate: what it bounds, and why it has this size.
+
+use std::time::Duration;
+
+/// The largest datagram: the smallest MTU that IPv6 guarantees (1,280) less the headers of IPv6 and UDP.
+pub const MAX_DATAGRAM_BYTES: usize = 1_232;
+/// The most hints that a datagram may carry; about 16 fit.
+pub const MAX_HINTS: usize = 32;
+
+/// How long a node is believed to be there after it was heard. Three of the slowest announcements.
+pub const LEASE: Duration = Duration::from_secs(15);
+/// The same announcement may arrive by several interfaces and families: within this time an equal sequence is another
+/// address of the node, later it is a replay.
+pub const SAME_ANNOUNCEMENT: Duration = Duration::from_secs(2);
+/// Nodes that were heard directly. About 3 KiB each.
+pub const MAX_NEIGHBOURS: usize = 4_096;
+/// Nodes heard from one address: a machine may run a dispatcher with its peers, but not invent a whole table.
+pub const MAX_NEIGHBOURS_PER_ADDRESS: usize = 512;
+/// Addresses of one neighbour; the one heard longest ago gives way.
+pub const MAX_ADDRESSES: usize = 8;
+/// Sequences remembered of nodes that are gone, so that nobody brings them back by a replay.
+pub const MAX_TOMBSTONES: usize = 8_192;
+/// Remote peers that one bridge may name. About 3 KiB each.
+pub const MAX_REMOTE_PEERS: usize = 16_384;
+/// Bridges on the way to a remote peer, the local one included.
+pub const MAX_HOPS: usize = 8;
+/// Other networks on the same wire that are remembered.
+pub const MAX_OTHER_NETWORKS: usize = 64;
+
+/// Network interfaces that are listened on.
+pub const MAX_INTERFACES: usize = 32;
+/// Datagrams that one address may send at once, and per second: 200 nodes on one machine at their quickest.
+pub const DATAGRAMS_PER_ADDRESS: (f64, f64) = (800.0, 400.0);
+/// Datagrams that one socket takes in, from all addresses: each costs two signature checks, about 0.1 ms.
+pub const DATAGRAMS_PER_SOCKET: (f64, f64) = (4_000.0, 2_000.0);
+/// Greetings that one address may ask for at once, and per second.
+pub const GREETINGS_PER_ADDRESS: (f64, f64) = (200.0, 50.0);
+/// Addresses of which a rate limit keeps count; the rest share one bucket.
+pub const MAX_RATED_ADDRESSES: usize = 4_096;
+
+/// Answers to queries that wait for their moment; further queries are answered by the next announcement.
+pub const MAX_PENDING_ANSWERS: usize = 256;
+/// The longest wait before a query is answered, so that a hundred answers do not collide.
+pub const ANSWER_SPREAD: Duration = Duration::from_millis(20);
+/// Between announcements while something changes.
+pub const ANNOUNCE_QUICK: Duration = Duration::from_secs(1);
+/// Between announcements while nothing changes.
+pub const ANNOUNCE_SLOW: Duration = Duration::from_secs(5);
+/// How long announcements stay quick after a change.
+pub const QUICK_PHASE: Duration = Duration::from_secs(10);
+/// How often the machine's interfaces are looked at.
+pub const INTERFACE_POLL: Duration = Duration::from_secs(1);
+
+/// Reports of all sources that wait for the actor.
+pub const REPORT_QUEUE: usize = 1_024;
+/// Requests of the owner that wait for the actor.
+pub const COMMAND_QUEUE: usize = 64;
+/// Events that wait for the owner; changes beyond are merged per node, so that a slow reader misses no last state.
+pub const EVENT_QUEUE: usize = 256;
+
+/// Nodes that wait to be greeted.
+pub const MAX_PENDING_GREETINGS: usize = 1_024;
+/// Greetings under way at once.
+pub const MAX_GREETINGS_AT_ONCE: usize = 16;
+/// Greetings begun at once, and per second, to nodes that were heard.
+pub const GREETINGS_OF_HEARD: (f64, f64) = (64.0, 50.0);
+/// Greetings begun at once, and per second, to addresses that others hinted at.
+pub const GREETINGS_OF_HINTED: (f64, f64) = (16.0, 4.0);
+/// How long one greeting may take.
+pub const GREETING_TIMEOUT: Duration = Duration::from_secs(3);
+/// Before a node that did not answer a greeting is greeted again.
+pub const GREETING_RETRY: Duration = Duration::from_secs(5);
+/// The head start of each address before the next one in a race.
+pub const RACE_STAGGER: Duration = Duration::from_millis(50);
+/// Addresses in one race.
+pub const MAX_RACERS: usize = 8;
+/// Between greetings of a fixed address while it answers.
+pub const FIXED_EVERY: Duration = Duration::from_secs(5);
+
+/// Bridges that a node registers with at once: as many as an announcement names homes.
+pub const MAX_BRIDGES: usize = identity::MAX_HOMES;
+/// The lease of a registration is taken to be no shorter than this,
+pub const MIN_REGISTRATION_LEASE: Duration = Duration::from_millis(600);
+/// and no longer than this.
+pub const MAX_REGISTRATION_LEASE: Duration = Duration::from_secs(600);
+/// How long a bridge may take to accept a connection or to answer a call.
+pub const BRIDGE_TIMEOUT: Duration = Duration::from_secs(3);
+/// Between tries to reach a bridge: the first wait and the longest.
+pub const BRIDGE_RETRY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+/// The largest gRPC message of a greeting or of a bridge's control port.
+pub const MAX_MESSAGE_BYTES: usize = 16 * 1024;
+/// The longest host name in a target.
+pub const MAX_HOST_BYTES: usize = 253;
+/// Addresses that one host name may stand for.
+pub const MAX_RESOLVED: usize = 8;

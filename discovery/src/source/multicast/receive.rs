@@ -1,0 +1,180 @@
+//! Taking in datagrams: rates first, then bounds and signatures, then what they say.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Instant,
+};
+
+use bytes::Bytes;
+use proto::node::v1::datagram::Kind;
+use runtime::{TaskGroup, TokenBucket};
+use tokio::{net::UdpSocket, sync::mpsc};
+use tracing::debug_span;
+
+use super::{interfaces::Link, socket::LinkSockets};
+use crate::{
+    Announcer, KnownAddress, SourceKind,
+    addresses::{HintOrigin, is_link_local, may_be_source, may_follow_hint},
+    datagram::{self, Datagram, Hint},
+    limits::{DATAGRAMS_PER_ADDRESS, DATAGRAMS_PER_SOCKET, MAX_DATAGRAM_BYTES},
+    rates::AddressRates,
+    source::{Heard, Outlet, Report},
+};
+
+/// What concerns the sender of announcements.
+#[derive(Debug)]
+pub(super) enum Inbound {
+    /// Somebody of this network is new and asks.
+    Query { link: Link, from: SocketAddr },
+    /// This node heard itself.
+    Echo { link: Link, from: SocketAddr },
+}
+
+/// Reads the sockets of one link.
+#[derive(Clone)]
+pub(super) struct Receiver {
+    outlet: Outlet,
+    link: Link,
+    inbound: mpsc::Sender<Inbound>,
+}
+
+/// The rates of one socket.
+struct Rates {
+    all: TokenBucket,
+    each: AddressRates,
+}
+
+impl Receiver {
+    pub(super) fn new(outlet: &Outlet, link: Link, inbound: mpsc::Sender<Inbound>) -> Self {
+        Self { outlet: outlet.clone(), link, inbound }
+    }
+
+    /// One task per socket, until the group ends.
+    pub(super) fn spawn(self, group: &TaskGroup, sockets: &Arc<LinkSockets>) {
+        type Pick = fn(&LinkSockets) -> &UdpSocket;
+        let picks: [Pick; 2] = [|sockets| &sockets.listening, |sockets| &sockets.speaking];
+        for pick in picks {
+            let (receiver, sockets, token) = (self.clone(), Arc::clone(sockets), group.token().clone());
+            let span = debug_span!("receive", interface = %self.link.interface);
+            group.spawn(span, async move {
+                tokio::select! {
+                    biased;
+                    () = token.cancelled() => {}
+                    () = receiver.receive(pick(&sockets)) => {}
+                }
+            });
+        }
+    }
+
+    async fn receive(&self, socket: &UdpSocket) {
+        let mut rates = Rates::new();
+        // One byte more shows what is too large.
+        let mut buffer = [0; MAX_DATAGRAM_BYTES + 1];
+        loop {
+            match socket.recv_from(&mut buffer).await {
+                Ok((length, from)) => {
+                    if let Err(reason) = self.take_in(&mut rates, &buffer[..length], from).await {
+                        self.outlet.metrics().dropped(reason);
+                    }
+                }
+                // An ICMP answer to something sent before, or the interface went away: the poll sees to that.
+                Err(error) => {
+                    tracing::debug!(%error, "cannot receive");
+                    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                }
+            }
+        }
+    }
+
+    async fn take_in(&self, rates: &mut Rates, bytes: &[u8], from: SocketAddr) -> Result<(), &'static str> {
+        let address = from.ip();
+        if !may_be_source(address, self.link.is_loopback()) {
+            return Err("source_address");
+        }
+        rates.check(address)?;
+        let datagram = Bytes::copy_from_slice(bytes);
+        let datagram = datagram::decode(&datagram).map_err(|error| error.reason())?;
+        if datagram.announcement.id() == self.outlet.announcer().id() {
+            return self.hear_self(&datagram, from).await;
+        }
+        self.hear(datagram, from).await;
+        Ok(())
+    }
+
+    /// Only an address that the interface has is this node's. A later start of the same identity, elsewhere, is a twin.
+    async fn hear_self(&self, datagram: &Datagram, from: SocketAddr) -> Result<(), &'static str> {
+        let own = self.outlet.announcer().current().sequence();
+        let (theirs, ours) = (datagram.announcement.sequence(), own);
+        if Announcer::start_of(theirs) > Announcer::start_of(ours) {
+            self.outlet.report(Report::Twin { from: from.ip() }).await;
+            return Ok(());
+        }
+        if !self.link.is_own(from.ip()) || Announcer::start_of(theirs) != Announcer::start_of(ours) {
+            return Err("echo");
+        }
+        let _ = self.inbound.send(Inbound::Echo { link: self.link.clone(), from }).await;
+        Ok(())
+    }
+
+    async fn hear(&self, datagram: Datagram, from: SocketAddr) {
+        let Datagram { kind, announcement, hints } = datagram;
+        let same_network = announcement.network().name == self.outlet.announcer().network().name;
+        if kind == Kind::Goodbye {
+            self.outlet.report(Report::Goodbye(announcement)).await;
+            return;
+        }
+        let address = self.known(from);
+        self.outlet.report(Report::Heard(Heard { announcement, description: None, address })).await;
+        if !same_network {
+            return;
+        }
+        if kind == Kind::Query {
+            let _ = self.inbound.send(Inbound::Query { link: self.link.clone(), from }).await;
+        }
+        for hint in hints {
+            self.follow(hint, from.ip());
+        }
+    }
+
+    fn follow(&self, hint: Hint, from: IpAddr) {
+        let origin = HintOrigin { from, subnets: &self.link.subnets };
+        if !may_follow_hint(hint.address.ip(), origin) {
+            self.outlet.metrics().dropped("hint_address");
+            return;
+        }
+        let mut address = hint.address;
+        if let SocketAddr::V6(v6) = &mut address
+            && is_link_local(hint.address.ip())
+        {
+            v6.set_scope_id(self.link.index);
+        }
+        // Hints come again.
+        let _ = self.outlet.try_report(Report::Hinted { id: hint.id, address });
+    }
+
+    fn known(&self, from: SocketAddr) -> KnownAddress {
+        let mut known = KnownAddress::of(from, SourceKind::Multicast);
+        known.interface = Some(Arc::clone(&self.link.interface));
+        known
+    }
+}
+
+impl Rates {
+    fn new() -> Self {
+        let (burst, per_second) = DATAGRAMS_PER_SOCKET;
+        Self { all: TokenBucket::new(burst, per_second), each: AddressRates::new(DATAGRAMS_PER_ADDRESS) }
+    }
+
+    /// The address's own rate first: who is over it does not use up the others'.
+    fn check(&mut self, from: IpAddr) -> Result<(), &'static str> {
+        let now = Instant::now();
+        if !self.each.take(now, from) {
+            return Err("address_rate");
+        }
+        if !self.all.take(now, 1.0) {
+            return Err("socket_rate");
+        }
+        Ok(())
+    }
+}

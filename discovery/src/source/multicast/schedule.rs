@@ -1,0 +1,130 @@
+//! When to announce, and when to answer.
+
+use std::{net::SocketAddr, time::Duration};
+
+use proto::node::v1::datagram::Kind;
+use rand::RngExt as _;
+use tokio::time::Instant;
+
+use super::interfaces::Link;
+use crate::limits::{ANNOUNCE_QUICK, ANNOUNCE_SLOW, ANSWER_SPREAD, MAX_PENDING_ANSWERS, QUICK_PHASE};
+
+/// How many announcements ask, from the start on: the second in case that the first was lost.
+const QUERIES: u32 = 2;
+/// Far away, for timers that wait for nothing.
+const NEVER: Duration = Duration::from_secs(86_400 * 365);
+
+/// When the next announcement is due: soon after changes, seldom while nothing changes.
+#[derive(Debug)]
+pub(super) struct Schedule {
+    next: Instant,
+    quick_until: Instant,
+    queries_left: u32,
+}
+
+/// Answers that wait for their moment.
+#[derive(Debug, Default)]
+pub(super) struct Answers {
+    waiting: Vec<(Link, SocketAddr)>,
+    due: Option<Instant>,
+}
+
+impl Schedule {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { next: now + NEVER, quick_until: now, queries_left: 0 }
+    }
+
+    /// This node is new here: it asks.
+    pub(super) fn begin(&mut self, now: Instant) {
+        self.queries_left = QUERIES;
+        self.quick_until = now + QUICK_PHASE;
+    }
+
+    /// Something changes: announcements are quick for a while.
+    pub(super) fn stir(&mut self, now: Instant) {
+        let was_slow = now >= self.quick_until;
+        self.quick_until = now + QUICK_PHASE;
+        if was_slow {
+            self.next = self.next.min(now + jittered(ANNOUNCE_QUICK));
+        }
+    }
+
+    /// What the next announcement is.
+    pub(super) const fn next_kind(&mut self) -> Kind {
+        if self.queries_left == 0 {
+            return Kind::Announce;
+        }
+        self.queries_left -= 1;
+        Kind::Query
+    }
+
+    pub(super) fn announced(&mut self, now: Instant) {
+        let pause = if now < self.quick_until { ANNOUNCE_QUICK } else { ANNOUNCE_SLOW };
+        self.next = now + jittered(pause);
+    }
+
+    pub(super) const fn due(&self) -> Instant {
+        self.next
+    }
+}
+
+impl Answers {
+    /// Whoever asks again before the answer went out gets one answer.
+    pub(super) fn add(&mut self, now: Instant, link: Link, to: SocketAddr) {
+        let known = self.waiting.iter().any(|(_, other)| *other == to);
+        if known || self.waiting.len() >= MAX_PENDING_ANSWERS {
+            return;
+        }
+        self.waiting.push((link, to));
+        let spread = ANSWER_SPREAD.mul_f64(rand::rng().random_range(0.0..=1.0));
+        self.due.get_or_insert(now + spread);
+    }
+
+    pub(super) fn due(&self) -> Instant {
+        self.due.unwrap_or_else(|| Instant::now() + NEVER)
+    }
+
+    pub(super) fn take(&mut self) -> Vec<(Link, SocketAddr)> {
+        self.due = None;
+        std::mem::take(&mut self.waiting)
+    }
+}
+
+/// Nine to eleven tenths, so that nodes do not march in step.
+fn jittered(pause: Duration) -> Duration {
+    pause.mul_f64(rand::rng().random_range(0.9..=1.1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn announcements_ask_twice_are_quick_and_then_slow_down() {
+        let start = Instant::now();
+        let mut schedule = Schedule::new(start);
+        schedule.begin(start);
+        assert_eq!([(); 3].map(|()| schedule.next_kind()), [Kind::Query, Kind::Query, Kind::Announce]);
+        schedule.announced(start);
+        assert!(schedule.due() - start <= ANNOUNCE_QUICK.mul_f64(1.1));
+        let later = start + QUICK_PHASE;
+        schedule.announced(later);
+        assert!(schedule.due() - later >= ANNOUNCE_SLOW.mul_f64(0.9));
+        schedule.stir(later);
+        assert!(schedule.due() - later <= ANNOUNCE_QUICK.mul_f64(1.1));
+    }
+
+    #[test]
+    fn a_flood_of_queries_leaves_few_answers_and_one_each() {
+        let (mut answers, now) = (Answers::default(), Instant::now());
+        let link = Link { interface: "x".into(), index: 1, address: [127, 0, 0, 1].into(), subnets: vec![] };
+        for port in 1..2_000_u16 {
+            for _ in 0..2 {
+                answers.add(now, link.clone(), SocketAddr::from(([127, 0, 0, 1], port)));
+            }
+        }
+        assert!(answers.due() <= now + ANSWER_SPREAD);
+        assert_eq!(answers.take().len(), MAX_PENDING_ANSWERS);
+        assert!(answers.take().is_empty());
+    }
+}
