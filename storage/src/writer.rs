@@ -15,6 +15,7 @@ use crate::shared::Shared;
 use crate::sync::{lock, read};
 
 mod change;
+mod cut;
 mod group;
 mod heal;
 mod pack;

@@ -16,7 +16,7 @@ const HOLDER_LEN: u64 = 200;
 /// Held while the store is open. The kernel lets go when the process ends, so what a killed one left is taken over.
 #[derive(Debug)]
 pub(crate) struct DirectoryLock {
-    _file: File,
+    file: File,
 }
 
 impl DirectoryLock {
@@ -35,7 +35,16 @@ impl DirectoryLock {
             // The name only helps people; a full disk must not keep the store from being read.
             tracing::debug!(%error, "the lock file could not be signed");
         }
-        Ok(Self { _file: file })
+        Ok(Self { file })
+    }
+}
+
+impl Drop for DirectoryLock {
+    /// Closing is not enough: a process that is just being started holds the file open until it runs its own program.
+    fn drop(&mut self) {
+        if let Err(error) = flock(&self.file, FlockOperation::Unlock) {
+            tracing::debug!(%error, "the lock of the store could not be given back; closing it does");
+        }
     }
 }
 
