@@ -63,7 +63,7 @@ pub(crate) fn chunk_at(shared: &Shared, log: &LogState, position: u64) -> Result
         }
     };
     // A database that failed in the middle of a batch shows half of it, until it is opened again.
-    if let Health::Failed { .. } = &*lock(&shared.health) {
+    if let Health::Failed { .. } | Health::ReadOnly = &*lock(&shared.health) {
         return Err(unavailable(shared));
     }
     add(&shared.counters.damaged_reads, 1);

@@ -30,6 +30,13 @@ pub(crate) fn check(path: &Path, needed: u64) -> Result<(), Refusal> {
     if free < needed { Err(Refusal::Full { free, needed }) } else { Ok(()) }
 }
 
+/// Whether a file can be written at all: a file system that went read-only after a failure does not always say so.
+pub(crate) fn probe(directory: &Directory) -> io::Result<()> {
+    let path = directory.file("probe");
+    fs::write(&path, "x")?;
+    fs::remove_file(&path)
+}
+
 /// Sets the ballast aside if there is room for it beside `reserve`.
 pub(crate) fn set_ballast_aside(directory: &Directory, reserve: u64) {
     let path = directory.file(FILE);

@@ -35,7 +35,17 @@ impl Failure {
     }
 
     pub(super) fn refusal(&self) -> Refusal {
-        Refusal::Failed { reason: self.reason() }
+        match self.fault {
+            Fault::ReadOnly(_) => Refusal::ReadOnly,
+            _ => Refusal::Failed { reason: self.reason() },
+        }
+    }
+
+    fn health(&self) -> Health {
+        match self.fault {
+            Fault::ReadOnly(_) => Health::ReadOnly,
+            _ => Health::Failed { reason: self.reason() },
+        }
     }
 
     fn reason(&self) -> String {
@@ -59,7 +69,7 @@ impl Writer {
         add(&self.shared.counters.failures, 1);
         self.tails.clear();
         let failure = Failure::new(fault);
-        self.report(Health::Failed { reason: failure.reason() });
+        self.report(failure.health());
         self.failure = Some(failure);
         let refusal = self.refusal();
         self.shared.queue.drain().into_iter().for_each(|command| command.refuse(refusal.clone()));
@@ -86,6 +96,10 @@ impl Writer {
             tracing::debug!(?refusal, "the failed database waits for space");
             return;
         }
+        // While nothing can be written, the database as it is can still be read.
+        if let Err(error) = space::probe(&self.shared.directory) {
+            return self.still_failing(error.into());
+        }
         match self.reopen() {
             Ok(()) => {
                 self.failure = None;
@@ -101,8 +115,8 @@ impl Writer {
         let Some(failure) = &mut self.failure else { return };
         failure.fault = fault;
         failure.wait_longer();
-        let reason = failure.reason();
-        self.report(Health::Failed { reason });
+        let health = failure.health();
+        self.report(health);
     }
 
     /// Readers wait meanwhile: what they would see is half a batch.

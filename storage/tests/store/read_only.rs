@@ -2,9 +2,9 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use storage::{OpenError, Options, Store};
+use storage::{AppendError, Health, OpenError, Options, Store};
 
-use crate::support::{Mount, open, read_checked, record};
+use crate::support::{LoopDisk, Mount, open, read_checked, record, until};
 
 #[test]
 fn a_read_only_file_system_is_told_and_nothing_is_lost() {
@@ -22,6 +22,32 @@ fn a_read_only_file_system_is_told_and_nothing_is_lost() {
     disk.remount("rw");
     let store = open(&dir);
     assert_eq!(read_checked(&store.log("log").unwrap(), |_| 50), (1, None));
+}
+
+#[test]
+fn a_file_system_that_becomes_read_only_refuses_appends_and_reads_on() {
+    let Some(disk) = LoopDisk::new() else { return };
+    let dir = disk.path().join("store");
+    let store = open(&dir);
+    let log = store.log("log").unwrap();
+    log.append_sync((1..=400).map(|at| record("log", at, 900)).collect()).unwrap();
+    disk.fail();
+    until("a refusal", || match log.append_sync(vec![record("log", log.head() + 1, 900)]) {
+        Ok(_) => false,
+        Err(AppendError::ReadOnly | AppendError::Failed { .. }) => true,
+        Err(other) => panic!("{other}"),
+    });
+    until("the node to know", || store.health() == Health::ReadOnly);
+    let head = log.head();
+    assert!(head >= 400);
+    assert_eq!(read_checked(&log, |_| 900), (head, None));
+    drop((log, store));
+    disk.repair();
+    let store = open(&dir);
+    let log = store.log("log").unwrap();
+    assert_eq!(log.damage(), None);
+    assert!(log.head() >= head, "{} of {head}", log.head());
+    assert_eq!(read_checked(&log, |_| 900), (log.head(), None));
 }
 
 #[test]

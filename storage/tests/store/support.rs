@@ -154,6 +154,64 @@ impl Drop for Mount {
     }
 }
 
+/// An ext4 file system in a file, which can be made to fail as a broken disk would make it.
+#[derive(Debug)]
+pub(crate) struct LoopDisk {
+    image: tempfile::NamedTempFile,
+    mount: tempfile::TempDir,
+}
+
+impl LoopDisk {
+    /// `None`, said loudly, where loop devices or mounting are not permitted.
+    pub(crate) fn new() -> Option<Self> {
+        let disk =
+            Self { image: tempfile::NamedTempFile::new().unwrap(), mount: tempfile::tempdir().unwrap() };
+        disk.image.as_file().set_len(96 * 1024 * 1024).unwrap();
+        let made = succeeds(Command::new("mkfs.ext4").arg("-q").arg(disk.image.path()));
+        if made && disk.mount() {
+            return Some(disk);
+        }
+        skip("an ext4 file system in a file could not be made or mounted");
+        None
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.mount.path()
+    }
+
+    /// The kernel finds an error and makes the file system read-only.
+    pub(crate) fn fail(&self) {
+        let device = Command::new("findmnt").args(["-no", "SOURCE"]).arg(self.path()).output().unwrap();
+        let device = String::from_utf8(device.stdout).unwrap();
+        let device = device.trim().trim_start_matches("/dev/");
+        std::fs::write(format!("/sys/fs/ext4/{device}/trigger_fs_error"), "1").unwrap();
+    }
+
+    /// What a person would do.
+    pub(crate) fn repair(&self) {
+        assert!(succeeds(Command::new("umount").arg(self.path())));
+        // Status 1 says that errors were corrected.
+        let status = Command::new("e2fsck").args(["-p", "-f"]).arg(self.image.path()).status().unwrap();
+        assert!(status.code().is_some_and(|code| code <= 1), "{status}");
+        assert!(self.mount());
+    }
+
+    fn mount(&self) -> bool {
+        let mut mount = Command::new("mount");
+        succeeds(mount.args(["-o", "loop,errors=remount-ro"]).arg(self.image.path()).arg(self.path()))
+    }
+}
+
+impl Drop for LoopDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(self.path()).output();
+    }
+}
+
+fn succeeds(command: &mut Command) -> bool {
+    command.output().is_ok_and(|output| output.status.success())
+}
+
 pub(crate) fn copy_dir(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
