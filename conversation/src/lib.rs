@@ -1,0 +1,46 @@
+//! The messenger's pure core: messages, receipts, exactly once.
+//!
+//! Inputs go in with the time as an argument, what must be done comes out as values: records to store, frames to send,
+//! answers to give. The log of [`Event`](proto::history::v1::Event)s is the one truth; everything else is folded from it.
+//! A message is stored before it is sent, and stored by the other side before that side acknowledges it.
+//!
+//! What it is not: any IO. There is no clock, socket, task or source of randomness in here; `peer` has those.
+//!
+//! | module | contents |
+//! |---|---|
+//! | [`Conversation`] | the machine: [`Input`] in, [`Output`] out |
+//! | [`event`] | how stored events are encoded |
+//! | [`envelope`] | how a message is encoded, checked and read |
+//! | [`Timeline`] | the history for people: each message with its state |
+//! | [`limits`] | every bound |
+//!
+//! ```
+//! use conversation::{Conversation, Input, Output};
+//! use identity::NodeKey;
+//!
+//! let [anna, ben] = [1, 2].map(|seed| NodeKey::from_seed([seed; 32]).node_id());
+//! let mut core = Conversation::new(anna, [7; 32]);
+//! let mut out = Vec::new();
+//! core.handle(Input::Send { request: 1, to: ben, text: "hello".into() }, 0, &mut out);
+//! let records = out.drain(..).filter(|output| matches!(output, Output::Append(_))).count();
+//! core.handle(Input::Stored { first: 1, records }, 0, &mut out);
+//! assert!(matches!(out[0], Output::Queued { request: 1, .. }));
+//! ```
+
+mod contact;
+pub mod envelope;
+pub mod event;
+mod ids;
+mod inbound;
+mod io;
+pub mod limits;
+mod machine;
+mod outbound;
+mod state;
+mod timeline;
+
+pub use ids::{ChainHash, Epoch, Head, MessageId, SessionId};
+pub use io::{Dialled, Fetched, Input, Output, SendError, SessionKey};
+pub use machine::Conversation;
+pub use state::{ContactView, Totals, Warning};
+pub use timeline::{Direction, Item, ItemState, Timeline};

@@ -1,0 +1,103 @@
+//! From the person to the peer: numbering, and what goes into the window.
+
+use identity::NodeId;
+use proto::{
+    chat::v1::{self as chat, frame},
+    history::v1::{self as history, event::Kind},
+};
+
+use super::{Conversation, StoreState};
+use crate::{
+    Head, MessageId, Output, SendError, envelope,
+    limits::{MAX_TEXT_BYTES, OUTBOX_BYTES, OUTBOX_MESSAGES, PENDING_RECORDS},
+};
+
+impl Conversation {
+    pub(super) fn handle_send(
+        &mut self,
+        request: u64,
+        to: NodeId,
+        text: String,
+        now_ms: u64,
+        out: &mut Vec<Output>,
+    ) {
+        if let Err(error) = self.check_send(to, &text) {
+            out.push(Output::Rejected { request, error });
+            return;
+        }
+        self.pin(to, now_ms, out);
+        self.open_epoch(now_ms, out);
+        let epoch = self.epoch;
+        let before = self.state.contact(to).outbound.written(epoch);
+        let id = MessageId { sender: self.me, recipient: to, epoch, sequence: before.through + 1 };
+        let envelope = envelope::encode_text(&id, text, now_ms);
+        let head = Head { through: id.sequence, hash: before.hash.next(&envelope) };
+        self.state.contact(to).outbound.write(epoch, head);
+        let message =
+            history::MessageOut { envelope, hash: head.hash.to_bytes(), ..history::MessageOut::default() };
+        self.propose(Kind::MessageOut(message), Some(request), now_ms, out);
+    }
+
+    fn check_send(&self, to: NodeId, text: &str) -> Result<(), SendError> {
+        if text.is_empty() {
+            return Err(SendError::Empty);
+        }
+        if text.len() > MAX_TEXT_BYTES {
+            return Err(SendError::TooLong(text.len()));
+        }
+        if to == self.me {
+            return Err(SendError::Oneself);
+        }
+        if !self.has_room_for(to) {
+            return Err(SendError::TooManyContacts);
+        }
+        if let StoreState::Failed(reason) = &self.store {
+            return Err(SendError::Store(reason.clone()));
+        }
+        let full = self.totals.queued + self.pending.len() >= OUTBOX_MESSAGES
+            || self.totals.queued_bytes + text.len() > OUTBOX_BYTES
+            || self.pending.len() >= PENDING_RECORDS;
+        if full { Err(SendError::OutboxFull) } else { Ok(()) }
+    }
+
+    pub(super) fn handle_mark_read(
+        &mut self,
+        request: u64,
+        peer: NodeId,
+        now_ms: u64,
+        out: &mut Vec<Output>,
+    ) {
+        let unread: Vec<_> =
+            self.state.contacts.get(&peer).into_iter().flat_map(|contact| contact.inbound.unread()).collect();
+        let messages = unread.iter().map(|(_, read, stored)| stored - read).sum();
+        for (epoch, _, through) in unread {
+            let read = history::ReadHere { peer: peer.to_bytes(), epoch: epoch.to_bytes(), through };
+            self.record(Kind::ReadHere(read), now_ms, out);
+            let frame = chat::Read { epoch: epoch.to_bytes(), through, at_ms: now_ms };
+            self.transmit(peer, frame::Kind::Read(frame), out);
+        }
+        out.push(Output::Marked { request, messages });
+    }
+
+    pub(super) fn handle_typing(&mut self, peer: NodeId, active: bool, out: &mut Vec<Output>) {
+        self.transmit(peer, frame::Kind::Typing(chat::Typing { active }), out);
+    }
+
+    /// Sends a frame on the peer's session, if it has one.
+    pub(super) fn transmit(&self, peer: NodeId, kind: frame::Kind, out: &mut Vec<Output>) {
+        if let Some(session) = self.links.get(&peer).and_then(|link| link.active) {
+            out.push(Output::Transmit { session, frame: chat::Frame { kind: Some(kind) } });
+        }
+    }
+
+    /// Fills the window of a peer's session.
+    pub(super) fn pump(&mut self, peer: NodeId, out: &mut Vec<Output>) {
+        let Some(link) = self.links.get(&peer).filter(|link| link.may_send()) else { return };
+        let Some(session) = link.active else { return };
+        let Some(contact) = self.state.contacts.get_mut(&peer) else { return };
+        while let Some(envelope) = contact.outbound.next() {
+            let kind = Some(frame::Kind::Message(chat::Message { envelope }));
+            out.push(Output::Transmit { session, frame: chat::Frame { kind } });
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! One simulated peer: the machine, its disk, and what it promised.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::Bytes;
+use conversation::{Conversation, Fetched, Input, Output, Timeline, event, limits::FETCH_MESSAGES};
+use identity::NodeId;
+use proto::{
+    chat::v1::Frame,
+    history::v1::{Event, event::Kind},
+};
+
+/// A peer.
+pub(crate) struct Node {
+    pub(crate) id: NodeId,
+    pub(crate) core: Conversation,
+    /// What is durable; positions count from 1.
+    pub(crate) disk: Vec<Bytes>,
+    /// A copy of the disk at some time.
+    pub(crate) backup: Vec<Bytes>,
+    /// Handed over and not stored.
+    pub(crate) pending: VecDeque<Bytes>,
+    pub(crate) disk_full: bool,
+    /// Texts by request.
+    asked: BTreeMap<u64, (NodeId, String)>,
+    /// What `send` reported as stored.
+    pub(crate) promised: Vec<(NodeId, String)>,
+    /// Frames and closings for the network.
+    pub(crate) outgoing: Vec<(u64, Option<Frame>)>,
+}
+
+impl Node {
+    pub(crate) fn new(id: NodeId, seed: [u8; 32]) -> Self {
+        Self {
+            id,
+            core: Conversation::new(id, seed),
+            disk: Vec::new(),
+            backup: Vec::new(),
+            pending: VecDeque::new(),
+            disk_full: false,
+            asked: BTreeMap::new(),
+            promised: Vec::new(),
+            outgoing: Vec::new(),
+        }
+    }
+
+    /// Starts anew from what is on the disk.
+    pub(crate) fn restart(&mut self, seed: [u8; 32]) {
+        self.core = Conversation::new(self.id, seed);
+        for (index, event) in self.events().into_iter().enumerate() {
+            self.core.replay(index as u64 + 1, &event);
+        }
+        self.core.replayed();
+        self.pending.clear();
+        self.outgoing.clear();
+        self.asked.clear();
+        self.disk_full = false;
+    }
+
+    pub(crate) fn send(&mut self, request: u64, to: NodeId, text: String, now: u64) {
+        self.asked.insert(request, (to, text.clone()));
+        self.handle(Input::Send { request, to, text }, now);
+    }
+
+    pub(crate) fn handle(&mut self, input: Input, now: u64) {
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            let mut out = Vec::new();
+            self.core.handle(input, now, &mut out);
+            for output in out {
+                inputs.extend(self.on_output(output));
+            }
+        }
+    }
+
+    fn on_output(&mut self, output: Output) -> Option<Input> {
+        match output {
+            Output::Append(record) => self.pending.push_back(record),
+            Output::Transmit { session, frame } => self.outgoing.push((session, Some(frame))),
+            Output::Close { session, .. } => self.outgoing.push((session, None)),
+            Output::Queued { request, .. } => {
+                let asked = self.asked.remove(&request).expect("a request is answered once");
+                self.promised.push(asked);
+            }
+            Output::Rejected { request, .. } => {
+                self.asked.remove(&request).expect("a request is answered once");
+            }
+            Output::Fetch { peer, from } => return Some(self.fetch(peer, from)),
+            _ => {}
+        }
+        None
+    }
+
+    /// Stores the oldest `count` records, or fails with all.
+    pub(crate) fn store(&mut self, count: usize, now: u64) {
+        if self.pending.is_empty() {
+            return;
+        }
+        if self.disk_full {
+            self.pending.clear();
+            self.handle(Input::StoreFailed { reason: "the disk is full".into() }, now);
+            return;
+        }
+        let count = count.min(self.pending.len());
+        let first = self.disk.len() as u64 + 1;
+        self.disk.extend(self.pending.drain(..count));
+        self.handle(Input::Stored { first, records: count }, now);
+    }
+
+    fn fetch(&self, peer: NodeId, from: u64) -> Input {
+        let mut messages = Vec::new();
+        let end = self.disk.len() as u64 + 1;
+        let mut next = None;
+        for position in from..end {
+            if messages.len() == FETCH_MESSAGES.min(7) {
+                next = Some(position);
+                break;
+            }
+            let event = event::decode(self.disk[position as usize - 1].clone()).unwrap();
+            if let Some(Kind::MessageOut(message)) = event.kind {
+                messages.push(Fetched { envelope: message.envelope });
+            }
+        }
+        Input::Fetched { peer, messages, next }
+    }
+
+    pub(crate) fn events(&self) -> Vec<Event> {
+        self.disk.iter().map(|record| event::decode(record.clone()).unwrap()).collect()
+    }
+
+    /// What a person sees: sender, recipient, text, in order.
+    pub(crate) fn history(&self) -> Vec<(NodeId, NodeId, String)> {
+        let mut timeline = Timeline::default();
+        let events = self.events();
+        for (index, event) in events.iter().enumerate() {
+            timeline.push(index as u64 + 1, event);
+        }
+        let item = |(index, event): (usize, &Event)| timeline.item(index as u64 + 1, event);
+        let items = events.iter().enumerate().filter_map(item);
+        items.map(|item| (item.id.sender, item.id.recipient, item.text.unwrap_or_default())).collect()
+    }
+}
