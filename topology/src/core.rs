@@ -1,10 +1,26 @@
 //! The core: inputs in, outputs out.
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use identity::NodeId;
 
-use crate::{Config, Counts, Entry, History, Input, LogId, NoRoute, Now, Output, Route, View};
+use crate::{
+    Config, Counts, History, Input, LinkId, LogId, NoRoute, Now, Output, Policy, Route, Start, View,
+    admission::{Owner, Standing},
+    fork::Forks,
+    gossip::{Asked, Neighbour},
+    journal,
+    local::Local,
+    logs::Logs,
+    now::Clock,
+    own::Own,
+    random::Random,
+    routes::Routes,
+    timers::{Timer, Timers},
+};
 
 /// The bridge's state machine. It never waits, never reads a clock and never draws randomness of its own.
 ///
@@ -12,51 +28,97 @@ use crate::{Config, Counts, Entry, History, Input, LogId, NoRoute, Now, Output, 
 /// call do the outputs in order, and give it [`Input::Tick`] when [`Core::next_deadline`] comes.
 #[derive(Debug)]
 pub struct Core {
-    config: Config,
-    history: Box<dyn History>,
-}
-
-/// A stored log that does not hold together. Nothing of it above `good` was taken over.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("log {log} is damaged after event {good}: {what}; it was loaded up to there and the rest will be fetched again")]
-pub struct Damaged {
-    /// Which.
-    pub log: LogId,
-    /// The last good event.
-    pub good: u64,
-    /// What is wrong with the one after it.
-    pub what: String,
+    pub(crate) config: Config,
+    pub(crate) me: NodeId,
+    pub(crate) history: Box<dyn History>,
+    pub(crate) now: Now,
+    pub(crate) clock: Clock,
+    pub(crate) random: Random,
+    pub(crate) own: Option<Own>,
+    pub(crate) local: Local,
+    pub(crate) logs: Logs,
+    pub(crate) owners: BTreeMap<NodeId, Owner>,
+    pub(crate) forks: Forks,
+    /// Which bridges name a peer.
+    pub(crate) homes: BTreeMap<NodeId, BTreeSet<NodeId>>,
+    pub(crate) links: BTreeMap<LinkId, Neighbour>,
+    pub(crate) neighbours: BTreeMap<NodeId, LinkId>,
+    pub(crate) asked: BTreeMap<LogId, Asked>,
+    pub(crate) timers: Timers,
+    pub(crate) routes: Routes,
+    pub(crate) changed_peers: BTreeSet<NodeId>,
+    pub(crate) changed_bridges: BTreeSet<NodeId>,
+    pub(crate) unstored_bytes: usize,
+    pub(crate) storage_failure: Option<String>,
+    pub(crate) counts: Counts,
+    pub(crate) out: Vec<Output>,
 }
 
 impl Core {
     /// A core that has not started. `history` reads what the outputs stored.
     pub fn new(config: Config, history: Box<dyn History>) -> Self {
-        Self { config, history }
-    }
-
-    /// Takes over a log as it lies on disk, from its first entry on: own ones and foreign ones. Checks the hash chain;
-    /// signatures were checked before it was stored. Gives the number of events taken over.
-    ///
-    /// # Errors
-    /// [`Damaged`] when an entry does not fit. What comes before is loaded; cut the stored log after `good`.
-    pub fn load(&mut self, log: LogId, entries: impl IntoIterator<Item = Entry>) -> Result<u64, Damaged> {
-        let _ = (&self.history, log);
-        Ok(entries.into_iter().count() as u64)
+        let me = config.description.id();
+        Self {
+            config,
+            me,
+            history,
+            now: Now { mono: Duration::ZERO, wall_ms: 0 },
+            clock: Clock::default(),
+            random: Random::default(),
+            own: None,
+            local: Local::default(),
+            logs: Logs::default(),
+            owners: BTreeMap::from([(me, Owner::own())]),
+            forks: Forks::default(),
+            homes: BTreeMap::new(),
+            links: BTreeMap::new(),
+            neighbours: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            timers: Timers::default(),
+            routes: Routes::default(),
+            changed_peers: BTreeSet::new(),
+            changed_bridges: BTreeSet::new(),
+            unstored_bytes: 0,
+            storage_failure: None,
+            counts: Counts::default(),
+            out: Vec::new(),
+        }
     }
 
     /// Takes an input; what must be done is appended to `out`.
     pub fn handle(&mut self, input: Input, now: Now, out: &mut Vec<Output>) {
-        let _ = (input, now, out);
+        self.now = now;
+        self.out = std::mem::take(out);
+        let begin = self.out.len();
+        let mut journaled = journal::concerns(&input);
+        if journaled {
+            self.out.push(Output::Journal(journal::encode(self, &input, now)));
+        }
+        if matches!(input, Input::Tick) {
+            journaled = self.on_tick();
+            if journaled {
+                self.out.insert(begin, Output::Journal(journal::encode(self, &Input::Tick, now)));
+            }
+        } else {
+            self.on_input(input);
+        }
+        // Only what is journaled may write to the own log, or a replay would differ.
+        if journaled {
+            self.reconcile();
+            self.flush_own();
+        }
+        self.flush_links();
+        *out = std::mem::take(&mut self.out);
     }
 
     /// When to give the next [`Input::Tick`], on the clock of [`Now::mono`]; it may be past.
     pub fn next_deadline(&self) -> Option<Duration> {
-        None
+        self.timers.next()
     }
 
     /// This bridge.
     pub fn id(&self) -> NodeId {
-        self.config.description.id()
+        self.me
     }
 
     /// The way to a peer.
@@ -64,15 +126,15 @@ impl Core {
     /// # Errors
     /// [`NoRoute`] says why there is none, in a sentence for people.
     pub fn route(&self, peer: &NodeId) -> Result<Route, NoRoute> {
-        Err(NoRoute::UnknownPeer { peer: *peer })
+        self.find_route(peer, self.routes.table())
     }
 
-    /// The best way among peers' homes that does not begin with these neighbours: for a second try when one fails.
+    /// The best way among the peer's homes that does not begin with these neighbours: for a second try when one fails.
     ///
     /// # Errors
     /// As [`Core::route`].
-    pub fn route_avoiding(&self, peer: &NodeId, _avoid: &[NodeId]) -> Result<Route, NoRoute> {
-        self.route(peer)
+    pub fn route_avoiding(&self, peer: &NodeId, avoid: &[NodeId]) -> Result<Route, NoRoute> {
+        self.find_route(peer, &self.compute_routes(avoid))
     }
 
     /// What the logs say.
@@ -82,6 +144,78 @@ impl Core {
 
     /// Numbers for metrics.
     pub fn counts(&self) -> Counts {
-        Counts::default()
+        let candidates = self.owners.values().filter(|it| matches!(it.standing, Standing::Candidate(_)));
+        Counts {
+            undurable_events: self.undurable() as u64,
+            unstored_bytes: self.unstored_bytes as u64,
+            logs: self.logs.len() as u64,
+            bridges: self.owners.len() as u64,
+            candidates: candidates.count() as u64,
+            peers: self.homes.len() as u64,
+            links: self.links.len() as u64,
+            forks: self.forks.len() as u64,
+            clock_regressions: self.clock.regressions(),
+            ..self.counts
+        }
+    }
+
+    fn on_input(&mut self, input: Input) {
+        match input {
+            Input::Start(start) => self.on_start(start),
+            Input::PeerSeen(seen) => self.on_peer_seen(seen),
+            Input::PeerGone { id, reason } => self.on_peer_gone(id, reason),
+            Input::PeerAsleep { id, waker } => self.on_peer_asleep(id, waker),
+            Input::LinkUp { link, bridge, .. } => self.on_link_up(link, bridge),
+            Input::LinkDown { link, reason } => self.on_link_down(link, reason),
+            Input::LinkSample { link, rtt_us, loss_ppm } => self.on_link_sample(link, rtt_us, loss_ppm),
+            Input::Frame { link, frame } => self.on_frame(link, frame),
+            Input::Appended { epoch, through } => {
+                self.on_stored(LogId { owner: self.me, epoch }, through);
+            }
+            Input::Stored { log, through } => self.on_stored(log, through),
+            Input::StoreFailed { log, reason } => self.on_store_failed(log, reason),
+            Input::TrustChanged { bridge, trusted } => self.on_trust(bridge, trusted),
+            Input::PolicyChanged(policy) => self.on_policy(policy),
+            Input::Drain { grace_ms } => self.on_drain(grace_ms),
+            Input::Stop => self.on_stop(),
+            Input::DialFailed { .. } | Input::Tick => {}
+        }
+    }
+
+    fn on_start(&mut self, start: Start) {
+        if self.own.is_none() {
+            self.random = Random::new(start.seed);
+            self.local.begin(&start);
+            self.open_epoch();
+            self.timers.arm(Timer::Routes, self.now.mono);
+        }
+    }
+
+    fn on_policy(&mut self, policy: Policy) {
+        if policy != self.local.policy {
+            self.local.policy = policy;
+            self.log_policy();
+        }
+    }
+
+    /// Runs what is due. Gives whether any of it may change the own log.
+    fn on_tick(&mut self) -> bool {
+        let mut may_log = false;
+        let now = self.now.mono;
+        let due: Vec<Timer> = std::iter::from_fn(|| self.timers.pop(now)).collect();
+        for timer in due {
+            may_log |= timer.may_log();
+            match timer {
+                Timer::Local => {}
+                Timer::Witness => self.witness(),
+                Timer::Admission => self.review_admission(),
+                Timer::Routes => self.update_routes(),
+                Timer::News(link) => self.tell_news(link),
+                Timer::Compare(link) => self.compare(link),
+                Timer::Check(key) => self.check_progress(key),
+                Timer::Asked => self.expire_asked(),
+            }
+        }
+        may_log
     }
 }

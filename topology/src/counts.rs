@@ -5,6 +5,8 @@
 pub struct Counts {
     /// Own events appended.
     pub own_events: u64,
+    /// Epochs opened by this process.
+    pub own_epochs: u64,
     /// Own events that are not durable yet.
     pub undurable_events: u64,
     /// Foreign events accepted.

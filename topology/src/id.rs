@@ -26,7 +26,7 @@ pub struct LogId {
 }
 
 /// A position in a log and the hash there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Head {
     /// The log.
     pub log: LogId,

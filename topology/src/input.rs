@@ -16,6 +16,7 @@ pub struct LinkId(pub u64);
 /// What happened. The core changes only through these, so a recorded sequence of them replays exactly.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
+#[expect(clippy::large_enum_variant, reason = "inputs are handed over once and never stored in numbers")]
 pub enum Input {
     /// The process runs; stored logs were loaded before. The first input, once.
     Start(Start),

@@ -10,28 +10,50 @@
 //! | [`Input`], [`Output`] | what goes in and out |
 //! | [`View`], [`Route`], [`NoRoute`], [`Counts`] | what can be asked |
 //! | [`Entry`], [`History`] | stored logs |
-//! | [`frame`] | the encoding between neighbours |
+//! | [`Event`], [`segment`], [`frame`] | the encodings that others may implement, with their checks |
+//! | [`journal`] | inputs as records, and their replay |
 //! | [`limits`] | every bound |
+//! | [`simulator`] | many bridges in virtual time |
 //!
 //! The algorithm and its invariants are in ALGORITHM.md beside this crate's manifest.
 
+mod admission;
 mod config;
 mod core;
+mod cost;
 mod counts;
+mod damping;
+mod event;
+mod fold;
+mod folding;
+mod fork;
 pub mod frame;
+mod gossip;
 mod history;
 mod id;
 mod input;
+mod intake;
+pub mod journal;
 pub mod limits;
+mod local;
+mod logs;
 mod now;
 mod output;
+mod own;
 mod policy;
+mod random;
 mod route;
+mod routes;
+pub mod segment;
+pub mod simulator;
+mod timers;
 mod view;
 
 pub use config::{Config, Signer, Strict, Unsigned, Verifier};
-pub use core::{Core, Damaged};
+pub use core::Core;
 pub use counts::Counts;
+pub use event::{BadEvent, Event};
+pub use folding::Damaged;
 pub use history::{BadEntry, Entry, History, MemoryHistory};
 pub use id::{Epoch, Hash, Head, LogId, NO_HASH, WrongLength};
 pub use input::{Input, LinkId, PeerSeen, Start};

@@ -29,7 +29,7 @@ pub const MAX_LINKS_PER_BRIDGE: usize = 64;
 /// Bridges known at once, in all states.
 pub const MAX_BRIDGES: usize = 4_096;
 /// Candidates (introduced by one end of a link, not yet confirmed by the other) of one introducer at a time.
-pub const MAX_CANDIDATES_PER_INTRODUCER: usize = 4;
+pub const MAX_CANDIDATES_PER_INTRODUCER: usize = 16;
 /// How long a candidate may take to confirm its link before another one gets its place.
 pub const CANDIDATE_TIME: Duration = Duration::from_secs(30);
 /// How long a candidate that did not confirm is not tried again.
@@ -39,7 +39,7 @@ pub const MAX_CANDIDATE_BYTES: u64 = 16 * 1024 * 1024;
 /// Bridges of one introducer that are kept although no confirmed link leads to them any more.
 pub const MAX_UNREACHABLE_PER_INTRODUCER: usize = 64;
 /// Epochs of one bridge that are kept.
-pub const MAX_EPOCHS_PER_BRIDGE: usize = 4;
+pub const MAX_EPOCHS_PER_BRIDGE: usize = 8;
 /// Proven forks that are remembered.
 pub const MAX_FORKS: usize = 256;
 /// Fork proofs of one accuser that count.

@@ -54,7 +54,7 @@ pub enum Output {
         /// The frame.
         frame: Frame,
     },
-    /// Close a connection. The core has already forgotten it; no `LinkDown` is needed.
+    /// Close a connection, and report `LinkDown` as for any other end of it.
     Close {
         /// Which.
         link: LinkId,

@@ -1,0 +1,126 @@
+//! Proofs that an owner signed two histories.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use identity::NodeId;
+use proto::log::v1;
+
+use crate::{
+    Entry, Epoch, Hash, Head, LogId, Verifier, id,
+    limits::{MAX_EPOCHS_PER_BRIDGE, MAX_FORKS, MAX_SEGMENT_EVENTS},
+    segment::{chain, digest},
+};
+
+/// Where a log was cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ForkPoint {
+    /// The first sequence that does not count.
+    pub(crate) sequence: u64,
+    /// The hash before it, which the proof vouches for.
+    pub(crate) previous: Hash,
+}
+
+/// Proven forks by log.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Forks(BTreeMap<LogId, (ForkPoint, v1::ForkProof)>);
+
+impl Forks {
+    pub(crate) fn point(&self, log: &LogId) -> Option<ForkPoint> {
+        self.0.get(log).map(|(point, _)| *point)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&LogId, &v1::ForkProof)> {
+        self.0.iter().map(|(log, (_, proof))| (log, proof))
+    }
+
+    /// Keeps a verified proof. Gives whether it is news: the first of its log, or of an earlier point.
+    pub(crate) fn insert(&mut self, log: LogId, point: ForkPoint, proof: v1::ForkProof) -> bool {
+        match self.0.get(&log) {
+            Some((known, _)) if known.sequence <= point.sequence => return false,
+            Some(_) => {}
+            None => {
+                if !self.make_room(&log) {
+                    return false;
+                }
+            }
+        }
+        self.0.insert(log, (point, proof));
+        true
+    }
+
+    /// Of one owner, only the forks of its newest epochs are kept; in all, a bounded number.
+    fn make_room(&mut self, log: &LogId) -> bool {
+        let (low, high) = span(&log.owner);
+        if self.0.range(low..=high).count() >= MAX_EPOCHS_PER_BRIDGE {
+            let oldest = self.0.range(low..=high).next().map(|(log, _)| *log);
+            match oldest {
+                Some(oldest) if oldest.epoch < log.epoch => self.0.remove(&oldest),
+                _ => return false,
+            };
+        }
+        self.0.len() < MAX_FORKS
+    }
+}
+
+/// The least and the greatest log id of an owner.
+pub(crate) fn span(owner: &NodeId) -> (LogId, LogId) {
+    let low = LogId { owner: *owner, epoch: Epoch::from_bytes([0; 16]) };
+    (low, LogId { epoch: Epoch::from_bytes([0xff; 16]), ..low })
+}
+
+/// The proof out of two branches that share the hash before `sequence` and differ in the event there. Each branch must
+/// reach a signed head within [`MAX_SEGMENT_EVENTS`].
+pub(crate) fn prove(
+    log: &LogId,
+    sequence: u64,
+    previous: Hash,
+    branches: [&[Entry]; 2],
+) -> Option<v1::ForkProof> {
+    let mut sides = vec![side(branches[0])?, side(branches[1])?];
+    sides.sort_by(|one, other| one.digests.cmp(&other.digests));
+    Some(v1::ForkProof {
+        owner: log.owner.to_bytes(),
+        epoch: log.epoch.to_bytes(),
+        sequence,
+        previous: Bytes::copy_from_slice(&previous),
+        sides,
+    })
+}
+
+fn side(branch: &[Entry]) -> Option<v1::ForkSide> {
+    let end = branch.iter().take(MAX_SEGMENT_EVENTS).position(|entry| !entry.signature.is_empty())?;
+    let digests: Vec<u8> = branch[..=end].iter().flat_map(|entry| digest(&entry.event)).collect();
+    Some(v1::ForkSide { digests: digests.into(), signature: branch[end].signature.clone() })
+}
+
+/// Checks a proof; gives what it proves.
+pub(crate) fn verify(proof: &v1::ForkProof, verifier: &dyn Verifier) -> Option<(LogId, ForkPoint)> {
+    let log = LogId::from_fields(&proof.owner, &proof.epoch).ok()?;
+    let previous = id::hash(&proof.previous).ok()?;
+    let [one, other] = proof.sides.as_slice() else { return None };
+    let first = |side: &v1::ForkSide| side.digests.get(..32).map(<[u8]>::to_vec);
+    if proof.sequence == 0 || first(one)? == first(other)? {
+        return None;
+    }
+    for side in [one, other] {
+        let head = head(&log, proof.sequence, previous, &side.digests)?;
+        if !verifier.head(&log.owner, &head.signed_body(), &side.signature) {
+            return None;
+        }
+    }
+    Some((log, ForkPoint { sequence: proof.sequence, previous }))
+}
+
+fn head(log: &LogId, sequence: u64, previous: Hash, digests: &[u8]) -> Option<Head> {
+    let (digests, rest) = digests.as_chunks::<32>();
+    if !rest.is_empty() || digests.is_empty() || digests.len() > MAX_SEGMENT_EVENTS {
+        return None;
+    }
+    let hash = digests.iter().fold(previous, |hash, digest| chain(&hash, digest));
+    Some(Head { log: *log, sequence: sequence.checked_add(digests.len() as u64 - 1)?, hash })
+}

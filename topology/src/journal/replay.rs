@@ -1,0 +1,122 @@
+//! A journal through the core again.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use identity::{Description, Network};
+use proto::journal::v1::{Record, record};
+use prost::Message as _;
+
+use super::{BadRecord, Recorded, decode};
+use crate::{Config, Core, Entry, Head, LogId, MemoryHistory, Output, Signer, Strict, Verifier, limits};
+
+/// Replays a journal from its first `Start` on and keeps what the core would have stored.
+#[derive(Debug)]
+pub struct Replay {
+    signer: Arc<dyn Signer>,
+    history: MemoryHistory,
+    core: Option<Core>,
+    outputs: Vec<Output>,
+}
+
+/// Where a replay stops.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReplayError {
+    /// A record cannot be read.
+    #[error(transparent)]
+    Record(#[from] BadRecord),
+    /// The journal does not begin with a start; what came before it is gone.
+    #[error("the journal does not begin with a start of the bridge")]
+    NoStart,
+    /// A run loaded a log that the replay of the runs before does not give.
+    #[error("the journal's run loaded {found:?} of log {log}, but its records before give {replayed} events")]
+    Loaded {
+        /// The log.
+        log: LogId,
+        /// The events that the run loaded.
+        found: u64,
+        /// The events that the replay gives.
+        replayed: u64,
+    },
+}
+
+impl Replay {
+    /// A replay without the bridge's key gives the same events with unsigned heads: pass [`Unsigned`](crate::Unsigned).
+    pub fn new(signer: Arc<dyn Signer>) -> Self {
+        Self { signer, history: MemoryHistory::default(), core: None, outputs: Vec::new() }
+    }
+
+    /// Takes the next record; gives what the core wanted done.
+    ///
+    /// # Errors
+    /// [`ReplayError`]; the replay then stays as it was.
+    pub fn record(&mut self, bytes: Bytes) -> Result<&[Output], ReplayError> {
+        self.outputs.clear();
+        let Recorded { now, input, loaded } = decode(bytes.clone())?;
+        if let Some((_, heads)) = loaded {
+            self.core = Some(self.begin(&bytes, &heads)?);
+        }
+        let core = self.core.as_mut().ok_or(ReplayError::NoStart)?;
+        core.handle(input, now, &mut self.outputs);
+        for output in &self.outputs {
+            keep(&self.history, output);
+        }
+        Ok(&self.outputs)
+    }
+
+    /// The logs so far: the own one and foreign ones.
+    pub fn logs(&self) -> Vec<(LogId, Vec<Entry>)> {
+        self.history.logs()
+    }
+
+    /// The core as it is after the last record.
+    pub fn core(&self) -> Option<&Core> {
+        self.core.as_ref()
+    }
+
+    /// A new run: what the run before had not made durable is gone.
+    fn begin(&self, bytes: &Bytes, heads: &[Head]) -> Result<Core, ReplayError> {
+        let mut core = Core::new(self.config(bytes)?, Box::new(self.history.clone()));
+        for (log, entries) in self.history.logs() {
+            let replayed = entries.len() as u64;
+            let Some(head) = heads.iter().find(|head| head.log == log) else {
+                self.history.forget(&log);
+                continue;
+            };
+            if replayed < head.sequence {
+                return Err(ReplayError::Loaded { log, found: head.sequence, replayed });
+            }
+            self.history.truncate(&log, head.sequence);
+            core.load_unsigned(*head, entries);
+        }
+        Ok(core)
+    }
+
+    fn config(&self, bytes: &Bytes) -> Result<Config, ReplayError> {
+        let record = Record::decode(bytes.clone()).map_err(|_| BadRecord("encoding"))?;
+        let Some(record::Input::Start(start)) = record.input else { return Err(ReplayError::NoStart) };
+        let description = Description::verify(start.description.unwrap_or_default());
+        let network = Network::from_proto(&start.network.unwrap_or_default());
+        Ok(Config {
+            description: description.map_err(|_| BadRecord("description"))?,
+            network: network.map_err(|_| BadRecord("network"))?,
+            signer: Arc::clone(&self.signer),
+            verifier: Arc::new(Strict) as Arc<dyn Verifier>,
+            route_interval: limits::ROUTE_INTERVAL,
+            compare_interval: limits::COMPARE_INTERVAL,
+        })
+    }
+}
+
+/// Does to logs in memory what an output asks for.
+pub(crate) fn keep(history: &MemoryHistory, output: &Output) {
+    match output {
+        Output::Append { log, first, entries } | Output::Store { log, first, entries } => {
+            history.store(*log, *first, entries);
+        }
+        Output::Truncate { log, keep } => history.truncate(log, *keep),
+        Output::Forget { log } => history.forget(log),
+        _ => {}
+    }
+}

@@ -1,0 +1,296 @@
+//! Which way leads to which bridge, and to which peer.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use identity::{Announcement, Description, NodeId};
+use proto::log::v1::{How, LeftReason};
+
+use crate::{
+    Core, Hlc, NoRoute, Output, Route,
+    admission::Owner,
+    fold::{Claim, Record},
+    limits::{MAX_CHECKS_PER_CALL, MAX_CLAIMS_PER_PEER, MAX_HOPS},
+    timers::Timer,
+};
+
+/// Routes as they were computed last.
+#[derive(Debug, Default)]
+pub(crate) struct Routes {
+    pub(crate) dirty: bool,
+    computed_at: Option<Duration>,
+    table: Table,
+}
+
+/// The ways to all bridges.
+#[derive(Debug, Default)]
+pub(crate) struct Table {
+    ways: BTreeMap<NodeId, Way>,
+    /// Bridges that some chain of links reaches though no way does: too far, or past a bridge that stops.
+    others: BTreeMap<NodeId, Option<NodeId>>,
+}
+
+/// The way to a bridge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Way {
+    bridges: Arc<[NodeId]>,
+    cost_us: u64,
+}
+
+/// Bridges by number, and for each the links that count.
+struct Graph {
+    ids: Vec<NodeId>,
+    edges: Vec<Vec<(usize, u64)>>,
+    stopping: Vec<bool>,
+}
+
+/// Per number of links: the cost of the best way to each bridge, and the bridge before it.
+type Layer = Vec<Option<(u64, usize)>>;
+
+impl Routes {
+    pub(crate) fn table(&self) -> &Table {
+        &self.table
+    }
+
+    /// When routes may be computed again.
+    pub(crate) fn due(&self, now: Duration, interval: Duration) -> Duration {
+        self.computed_at.map_or(now, |at| (at + interval).max(now))
+    }
+}
+
+impl Core {
+    /// Computes routes if something changed and tells whose routes did. Few signatures are checked at a time; what is
+    /// left has the timer fire again at once.
+    pub(crate) fn update_routes(&mut self) {
+        if std::mem::take(&mut self.routes.dirty) {
+            self.recompute();
+        }
+        self.routes.computed_at = Some(self.now.mono);
+        let mut told = Vec::new();
+        let mut budget = MAX_CHECKS_PER_CALL;
+        while let Some(peer) = self.changed_peers.pop_first() {
+            budget = budget.saturating_sub(self.check_claims(&peer));
+            told.push(peer);
+            if budget == 0 && !self.changed_peers.is_empty() {
+                self.timers.arm(Timer::Routes, self.now.mono);
+                break;
+            }
+        }
+        if !told.is_empty() {
+            self.out.push(Output::PeersChanged(told));
+        }
+        if !self.changed_bridges.is_empty() {
+            let bridges = std::mem::take(&mut self.changed_bridges);
+            self.out.push(Output::BridgesChanged(bridges.into_iter().collect()));
+        }
+    }
+
+    fn recompute(&mut self) {
+        self.counts.route_computations += 1;
+        let table = self.compute_routes(&[]);
+        let before = std::mem::replace(&mut self.routes.table, table);
+        let after = &self.routes.table.ways;
+        let changed = |id: &&NodeId| before.ways.get(*id) != after.get(*id);
+        for (id, owner) in self.owners.iter().filter(|(id, _)| changed(id)) {
+            self.changed_peers.extend(owner.fold.peers.keys());
+            self.changed_bridges.insert(*id);
+        }
+    }
+
+    /// Verifies what is unverified about a peer; gives how many claims that were.
+    fn check_claims(&mut self, peer: &NodeId) -> usize {
+        let Some(homes) = self.homes.get(peer) else { return 0 };
+        let mut checked = 0;
+        for home in homes.iter().take(MAX_CLAIMS_PER_PEER) {
+            let Some(owner) = self.owners.get_mut(home) else { continue };
+            let fresh = owner
+                .fold
+                .peers
+                .get(peer)
+                .is_some_and(|claim| matches!(claim.record, Record::Unchecked { .. }));
+            if fresh {
+                checked += 1;
+                owner.fold.check(home, peer, &*self.config.verifier);
+            }
+        }
+        checked
+    }
+
+    /// The claims about a peer that count, with their homes.
+    pub(crate) fn claims_of(
+        &self,
+        peer: &NodeId,
+    ) -> impl Iterator<Item = (NodeId, &Owner, &Claim, &Arc<Description>, &Arc<Announcement>)> {
+        let homes = self.homes.get(peer).into_iter().flatten().take(MAX_CLAIMS_PER_PEER);
+        homes.filter_map(|home| {
+            let owner = self.owners.get(home)?;
+            let claim = owner.fold.peers.get(peer)?;
+            let (description, announcement) = claim.records()?;
+            Some((*home, owner, claim, description, announcement))
+        })
+    }
+
+    pub(crate) fn find_route(&self, peer: &NodeId, table: &Table) -> Result<Route, NoRoute> {
+        let mut best: Option<((bool, u64, NodeId), Route)> = None;
+        let mut reason = None;
+        for (home, owner, claim, ..) in self.claims_of(peer) {
+            match self.route_to(peer, home, owner, table) {
+                Ok(way) => {
+                    let registered = claim.how == How::Registered;
+                    let rank = (!registered, way.cost_us, home);
+                    if best.as_ref().is_none_or(|(other, _)| rank < *other) {
+                        let (bridges, cost_us) = (Arc::clone(&way.bridges), way.cost_us);
+                        best = Some((rank, Route { bridges, cost_us, registered, asleep: claim.asleep }));
+                    }
+                }
+                Err(why) => reason = Some(why),
+            }
+        }
+        best.map(|(_, route)| route).ok_or_else(|| reason.unwrap_or_else(|| self.why_unknown(peer)))
+    }
+
+    fn route_to<'t>(
+        &self,
+        peer: &NodeId,
+        home: NodeId,
+        owner: &Owner,
+        table: &'t Table,
+    ) -> Result<&'t Way, NoRoute> {
+        let peer = *peer;
+        if home != self.me {
+            if !self.local.policy.import.allows(&peer) {
+                return Err(NoRoute::Policy { peer, bridge: self.me });
+            }
+            if !owner.fold.policy.export.allows(&peer) {
+                return Err(NoRoute::Policy { peer, bridge: home });
+            }
+        }
+        table.ways.get(&home).ok_or_else(|| match table.others.get(&home) {
+            Some(Some(bridge)) => NoRoute::Draining { peer, bridge: *bridge },
+            Some(None) => NoRoute::TooFar { peer, home },
+            None => NoRoute::Unreachable { peer, home, since: owner.fold.time },
+        })
+    }
+
+    /// No claim counts: a claim that the peer does not support, one that left, or none at all.
+    fn why_unknown(&self, peer: &NodeId) -> NoRoute {
+        let peer = *peer;
+        if let Some(bridge) = self.homes.get(&peer).and_then(|homes| homes.first()) {
+            return NoRoute::Unconfirmed { peer, bridge: *bridge };
+        }
+        let left: Option<(Hlc, LeftReason)> =
+            self.owners.values().filter_map(|owner| owner.fold.left.get(&peer)).max_by_key(|(at, _)| *at);
+        left.map_or(NoRoute::UnknownPeer { peer }, |(since, reason)| NoRoute::Left {
+            peer,
+            since,
+            goodbye: reason == LeftReason::Goodbye,
+        })
+    }
+
+    /// The ways to all bridges whose first link is not to one of `avoid`.
+    pub(crate) fn compute_routes(&self, avoid: &[NodeId]) -> Table {
+        let graph = self.graph(avoid);
+        let layers = graph.layers();
+        let mut ways = BTreeMap::new();
+        for (index, id) in graph.ids.iter().enumerate() {
+            let best = (0..layers.len()).filter_map(|hops| Some((layers[hops][index]?.0, hops))).min();
+            if let Some((cost_us, hops)) = best {
+                ways.insert(*id, Way { bridges: graph.path(&layers, index, hops), cost_us });
+            }
+        }
+        let mut others = graph.anyhow();
+        others.retain(|id, _| !ways.contains_key(id));
+        Table { ways, others }
+    }
+
+    /// Bridges that are reachable and the links that both ends' logs call up.
+    fn graph(&self, avoid: &[NodeId]) -> Graph {
+        let mut ids = vec![self.me];
+        ids.extend(self.owners.iter().filter(|(id, it)| **id != self.me && it.is_reachable()).map(|(id, _)| *id));
+        let index: BTreeMap<NodeId, usize> = ids.iter().enumerate().map(|(index, id)| (*id, index)).collect();
+        let folds: Vec<_> = ids.iter().map(|id| &self.owners[id].fold).collect();
+        let forked: Vec<bool> = ids.iter().map(|id| self.is_forked(&self.owners[id], id)).collect();
+        let counts = |from: usize, to: usize| {
+            !forked[from]
+                && !forked[to]
+                && (from != 0 || (self.neighbours.contains_key(&ids[to]) && !avoid.contains(&ids[to])))
+        };
+        let edges = (0..ids.len())
+            .map(|from| {
+                let links = folds[from].links.iter();
+                links
+                    .filter_map(|(id, link)| {
+                        let to = *index.get(id)?;
+                        let back = folds[to].links.get(&ids[from])?;
+                        counts(from, to).then_some((to, link.cost_us.max(back.cost_us)))
+                    })
+                    .collect()
+            })
+            .collect();
+        let stopping = folds.iter().map(|fold| fold.draining || fold.stopped).collect();
+        Graph { ids, edges, stopping }
+    }
+}
+
+impl Graph {
+    /// The best ways by their number of links, up to the bound: in each round every way grows by one link. Bridge 0 is
+    /// this one; bridges that stop are neither passed nor reached.
+    fn layers(&self) -> Vec<Layer> {
+        let mut first: Layer = vec![None; self.ids.len()];
+        first[0] = Some((0, 0));
+        let mut layers = vec![first];
+        for hops in 0..MAX_HOPS {
+            let mut next: Layer = vec![None; self.ids.len()];
+            let mut grew = false;
+            for (from, cost) in layers[hops].iter().enumerate().filter_map(|(it, way)| Some((it, (*way)?.0))) {
+                for (to, link) in self.edges[from].iter().filter(|(to, _)| *to != 0 && !self.stopping[*to]) {
+                    let cost = cost + link;
+                    let shorter = layers[1..].iter().filter_map(|layer| layer[*to]).all(|way| cost < way.0);
+                    if shorter && next[*to].is_none_or(|way| (cost, from) < way) {
+                        next[*to] = Some((cost, from));
+                        grew = true;
+                    }
+                }
+            }
+            if !grew {
+                break;
+            }
+            layers.push(next);
+        }
+        layers
+    }
+
+    fn path(&self, layers: &[Layer], end: usize, hops: usize) -> Arc<[NodeId]> {
+        let mut path = vec![self.ids[end]];
+        let mut at = end;
+        for layer in layers[1..=hops].iter().rev() {
+            let Some((_, before)) = layer[at] else { break };
+            path.push(self.ids[before]);
+            at = before;
+        }
+        path.reverse();
+        path.into()
+    }
+
+    /// Bridges that links lead to at any distance, with the first bridge on the way that stops.
+    fn anyhow(&self) -> BTreeMap<NodeId, Option<NodeId>> {
+        let mut found: Vec<Option<Option<NodeId>>> = vec![None; self.ids.len()];
+        found[0] = Some(None);
+        let mut work = VecDeque::from([0]);
+        // First without, then across bridges that stop.
+        let mut later = VecDeque::new();
+        while let Some(at) = work.pop_front().or_else(|| later.pop_front()) {
+            for (to, _) in &self.edges[at] {
+                if found[*to].is_none() {
+                    let past = found[at].flatten().or_else(|| self.stopping[*to].then_some(self.ids[*to]));
+                    found[*to] = Some(past);
+                    if past.is_some() { later.push_back(*to) } else { work.push_back(*to) }
+                }
+            }
+        }
+        self.ids.iter().zip(found).filter_map(|(id, found)| Some((*id, found?))).collect()
+    }
+}
