@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, RwLock};
+use std::time::Instant;
 
 use crate::directory::Directory;
 use crate::directory::witness::Mark;
@@ -24,6 +25,8 @@ pub(crate) struct Shared {
     pub(crate) logs: Mutex<Logs>,
     pub(crate) health: Mutex<Health>,
     pub(crate) counters: Counters,
+    /// Since when a commit is under way.
+    pub(crate) committing: Mutex<Option<Instant>>,
 }
 
 /// Every log by its name.

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, RwLock};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crate::directory::lock::DirectoryLock;
 use crate::directory::witness::Witness;
@@ -19,6 +20,9 @@ use crate::recover::{Loaded, compare, load};
 use crate::shared::Shared;
 use crate::sync::{lock, read, write};
 use crate::writer::Writer;
+
+/// A commit that takes longer is told; even a spun-down disk is faster.
+const STALL: Duration = Duration::from_secs(10);
 
 /// One directory with many named logs, open once at a time.
 ///
@@ -59,6 +63,7 @@ impl Store {
             logs: Mutex::new(logs),
             health: Mutex::new(health(&room)),
             counters: Counters::default(),
+            committing: Mutex::new(None),
             directory,
             options,
         });
@@ -108,9 +113,15 @@ impl Store {
         self.shared.change(Change::Remove(name.to_owned()))
     }
 
-    /// How the store is just now.
+    /// How the store is just now. A disk that has not answered for 10 s counts as failed, until it does.
     #[must_use]
     pub fn health(&self) -> Health {
+        let stalled =
+            lock(&self.shared.committing).map(|since| since.elapsed()).filter(|since| *since > STALL);
+        if let Some(since) = stalled {
+            let reason = format!("the disk has not answered for {} s; check it", since.as_secs());
+            return Health::Failed { reason };
+        }
         lock(&self.shared.health).clone()
     }
 

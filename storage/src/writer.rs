@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::directory::space;
 use crate::directory::witness::Witness;
@@ -169,7 +169,10 @@ impl Writer {
         let engine = read(&self.shared.engine);
         let engine = engine.as_ref().ok_or(Fault::Closed)?;
         let _batch = lock(&self.shared.batch);
-        engine.commit(batch)?;
+        *lock(&self.shared.committing) = Some(Instant::now());
+        let committed = engine.commit(batch);
+        *lock(&self.shared.committing) = None;
+        committed?;
         self.shared.counters.commits.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
