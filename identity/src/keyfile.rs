@@ -173,7 +173,7 @@ fn check_closed(path: &Path, permissions: &Permissions) -> Result<(), KeyFileErr
 /// Writes a file that only its owner may read, durably, where none is: whole or not at all.
 pub(crate) fn write_secret(path: &Path, bytes: &[u8]) -> Result<(), KeyFileError> {
     let io_error = |source| KeyFileError::Io { path: path.into(), source };
-    let folder = path.parent().unwrap_or(Path::new("."));
+    let folder = path.parent().unwrap_or_else(|| Path::new("."));
     DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(io_error)?;
     // A crash in the middle leaves this file behind, never a half key under the real name.
     let partial = path.with_extension(format!("partial-{}", std::process::id()));

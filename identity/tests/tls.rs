@@ -41,10 +41,10 @@ fn transfer(
     mut read: impl FnMut(&mut &[u8]) -> io::Result<usize>,
 ) {
     let mut bytes = Vec::new();
-    while write(&mut bytes).unwrap() > 0 {}
+    while write(&mut bytes).expect("memory takes all") > 0 {}
     let mut rest = bytes.as_slice();
     while !rest.is_empty() {
-        read(&mut rest).unwrap();
+        read(&mut rest).expect("memory gives all");
     }
 }
 
