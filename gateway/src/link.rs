@@ -37,11 +37,14 @@ pub use status::{LinkState, LinkStatus};
 pub(crate) use wire::read_message;
 
 use crate::{
-    endpoint::{LinkEndpoint, Windows},
+    endpoint::LinkEndpoint,
     stream::{Credit, Metrics, Permit, StreamHeader},
 };
 use limits::{INCOMING_STREAMS, MAX_FRAME_BYTES};
 use table::Shared;
+
+/// The credit of all links' streams together: two links at their best, twenty of one stream's window each.
+pub const DEFAULT_WINDOW_BYTES: u64 = 256 * 1024 * 1024;
 
 /// The bridges that may link. What is removed is cut off at once.
 pub type Trust = watch::Receiver<Arc<BTreeSet<NodeId>>>;
@@ -62,6 +65,9 @@ pub struct LinkParts {
     pub streams: StreamSender,
     /// What is counted.
     pub metrics: Metrics,
+    /// Bytes of credit that all links together give for streams: the most that readers who do not read can make this
+    /// bridge keep. [`DEFAULT_WINDOW_BYTES`] unless an operator says otherwise.
+    pub window_bytes: u64,
 }
 
 /// What a bridge says of itself when a link comes up.
@@ -146,11 +152,7 @@ pub struct Links(Arc<Shared>);
 impl Links {
     /// Begins to accept links. They close when the group is cancelled.
     pub fn spawn(group: &TaskGroup, parts: LinkParts) -> Self {
-        Self::spawn_with_windows(group, parts, Windows::new(Windows::DEFAULT_TOTAL))
-    }
-
-    pub(crate) fn spawn_with_windows(group: &TaskGroup, parts: LinkParts, windows: Windows) -> Self {
-        let shared = Arc::new(Shared::new(group.child(), parts, windows));
+        let shared = Arc::new(Shared::new(group.child(), parts));
         group.spawn(info_span!("links"), accept::run(Arc::clone(&shared)));
         group.spawn(info_span!("trust"), table::watch_trust(Arc::clone(&shared)));
         Self(shared)

@@ -82,9 +82,6 @@ pub(crate) struct Windows {
 }
 
 impl Windows {
-    /// The credit of all links together, unless an operator says otherwise: two links at their best, twenty links of
-    /// one stream's window each.
-    pub(crate) const DEFAULT_TOTAL: u64 = 256 * 1024 * 1024;
     /// One link's best: eight streams of full credit.
     const MOST: u64 = 8 * STREAM_WINDOW as u64;
     /// Less than this and a link crawls.
@@ -158,15 +155,13 @@ fn controller(congestion: Congestion) -> Arc<dyn congestion::ControllerFactory +
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::link::DEFAULT_WINDOW_BYTES;
 
     #[test]
     fn the_windows_of_all_links_stay_within_the_total() {
-        let windows = Windows::new(Windows::DEFAULT_TOTAL);
+        let windows = Windows::new(DEFAULT_WINDOW_BYTES);
         for links in [1, 2, 3, 20, 200, 1_000] {
-            assert!(
-                u64::from(windows.share(links)) * links as u64 <= Windows::DEFAULT_TOTAL,
-                "{links} links"
-            );
+            assert!(u64::from(windows.share(links)) * links as u64 <= DEFAULT_WINDOW_BYTES, "{links} links");
         }
         assert_eq!(u64::from(windows.share(1)), Windows::MOST);
     }

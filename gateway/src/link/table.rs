@@ -58,7 +58,7 @@ struct State {
 }
 
 impl Shared {
-    pub(super) fn new(group: TaskGroup, parts: LinkParts, windows: Windows) -> Self {
+    pub(super) fn new(group: TaskGroup, parts: LinkParts) -> Self {
         Self {
             group,
             endpoint: parts.endpoint,
@@ -70,7 +70,7 @@ impl Shared {
             metrics: parts.metrics,
             halves: Halves::default(),
             changed: watch::Sender::new(0),
-            windows,
+            windows: Windows::new(parts.window_bytes),
             state: Mutex::default(),
         }
     }

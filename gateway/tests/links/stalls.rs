@@ -1,0 +1,95 @@
+//! Readers who do not read.
+
+use bytes::Bytes;
+use tokio::{
+    io::AsyncWriteExt as _,
+    net::{TcpListener, TcpStream},
+};
+
+use super::bridge::{
+    Bridge, Options, call, client_hello, echo_peer, knock, linked, ping, read_to_end, spawn, until, within,
+};
+
+/// More than the kernel's buffers and a stream's credit hold together.
+const FLOOD_BYTES: usize = 64 * 1024 * 1024;
+
+/// Calls a peer that accepts and never reads, and floods it until nothing moves any more.
+async fn flood(a: &Bridge, b: &Bridge) -> TcpStream {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let peer = identity::NodeKey::generate().node_id();
+    a.directory.via(peer, b);
+    b.directory.local(peer, listener.local_addr().unwrap());
+    let mut caller = knock(a, &client_hello(peer)).await;
+    let (called, _) = within("call", listener.accept()).await.unwrap();
+    let before = b.metrics.streams_stalled.get() + i64::try_from(b.metrics.streams_shed.get()).unwrap();
+    let (read, mut write) = caller.split();
+    let flood = async {
+        write.write_all(&vec![0; FLOOD_BYTES]).await.expect_err("nobody reads, so it cannot be done");
+    };
+    tokio::select! {
+        () = flood => {}
+        () = until("stall", || {
+            b.metrics.streams_stalled.get() + i64::try_from(b.metrics.streams_shed.get()).unwrap() > before
+        }) => {}
+    }
+    drop(read);
+    spawn(async move {
+        // Keeps the connection without reading from it.
+        let _called = called;
+        std::future::pending::<()>().await;
+    });
+    caller
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn four_readers_who_do_not_read_hold_up_neither_gossip_nor_other_streams() {
+    let (a, b) = linked(Bridge::start().await, Bridge::start().await).await;
+    let mut stalled = Vec::new();
+    for _ in 0..4 {
+        stalled.push(flood(&a, &b).await);
+    }
+    until("four stalled streams", || b.metrics.streams_stalled.get() == 4).await;
+    let (peer, address) = echo_peer().await;
+    a.directory.via(peer, &b);
+    b.directory.local(peer, address);
+    let mut stream = call(&a, peer).await;
+    for _ in 0..20 {
+        ping(&mut stream).await;
+        a.send(&b, Bytes::from_static(b"gossip")).unwrap();
+        assert_eq!(b.frame().await, "gossip");
+    }
+    // Bulk, too, has a stream's full credit left.
+    let (mut read, mut write) = stream.into_split();
+    let (bulk, mut nowhere) = (vec![1; FLOOD_BYTES / 2], tokio::io::sink());
+    within("bulk", async {
+        let (sent, received) = tokio::join!(
+            async {
+                write.write_all(&bulk).await?;
+                write.shutdown().await
+            },
+            tokio::io::copy(&mut read, &mut nowhere)
+        );
+        sent.unwrap();
+        assert_eq!(received.unwrap(), bulk.len() as u64);
+    })
+    .await;
+    assert_eq!(b.metrics.streams_shed.get(), 0, "nobody had to go");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_credit_runs_out_the_longest_stalled_stream_ends() {
+    // Credit for three streams: two may stall.
+    let window_bytes = 3 * 12_500_000;
+    let b = Bridge::with(Options { window_bytes, ..Options::default() }).await;
+    let (a, b) = linked(Bridge::start().await, b).await;
+    let mut first = flood(&a, &b).await;
+    let _second = flood(&a, &b).await;
+    assert_eq!(b.metrics.streams_shed.get(), 0);
+    let _third = flood(&a, &b).await;
+    until("the first ending", || b.metrics.streams_shed.get() == 1).await;
+    read_to_end(&mut first).await;
+    let (peer, address) = echo_peer().await;
+    a.directory.via(peer, &b);
+    b.directory.local(peer, address);
+    ping(&mut call(&a, peer).await).await;
+}
