@@ -1,0 +1,109 @@
+//! Requests of the local control, and the core's answers to them.
+
+use conversation::{Epoch, Input, MessageId, SendError};
+use identity::NodeId;
+
+use super::{Actor, Request};
+use crate::{
+    command::{Command, CommandError, Sent},
+    limits::MAX_WAITERS,
+    wall,
+};
+
+impl Actor {
+    pub(super) fn handle_command(&mut self, command: Command) {
+        match command {
+            Command::Send { to, text, reply } => match self.resolve(&to) {
+                Ok(to) => {
+                    let request = self.number();
+                    self.requests.insert(request, Request::Send(reply));
+                    self.feed(Input::Send { request, to, text });
+                }
+                Err(error) => drop(reply.send(Err(error))),
+            },
+            Command::AwaitDelivery { id, reply } => self.handle_wait(id, reply),
+            Command::MarkRead { peer, reply } => match self.resolve(&peer) {
+                Ok(peer) => {
+                    let request = self.number();
+                    self.requests.insert(request, Request::MarkRead(reply));
+                    self.feed(Input::MarkRead { request, peer });
+                }
+                Err(error) => drop(reply.send(Err(error))),
+            },
+            Command::Typing { to, active, reply } => {
+                let outcome = self.resolve(&to).map(|peer| self.feed(Input::Typing { peer, active }));
+                let _ = reply.send(outcome);
+            }
+            Command::Resolve { peer, reply } => drop(reply.send(self.resolve(&peer))),
+            Command::Faces { peers, reply } => {
+                let faces = peers.into_iter().map(|peer| (peer, self.face(peer))).collect();
+                let _ = reply.send(faces);
+            }
+            Command::Overview { reply } => drop(reply.send(self.overview())),
+        }
+    }
+
+    fn handle_wait(&mut self, id: MessageId, reply: tokio::sync::oneshot::Sender<MessageId>) {
+        if self.core.is_delivered(&id) {
+            let _ = reply.send(id);
+            return;
+        }
+        if self.waiters.len() >= MAX_WAITERS {
+            self.waiters.retain(|_, waiting| waiting.iter().any(|reply| !reply.is_closed()));
+        }
+        if self.waiters.len() < MAX_WAITERS {
+            self.waiters.entry(id).or_default().push(reply);
+        }
+    }
+
+    pub(super) fn on_queued(&mut self, request: u64, id: MessageId) {
+        self.metrics.stored_out.inc();
+        if let Some(Request::Send(reply)) = self.requests.remove(&request) {
+            let _ = reply.send(Ok(Sent { id, at_ms: wall::now_ms() }));
+        }
+        if !self.active.contains_key(&id.recipient) {
+            self.dirty.push(id.recipient);
+        }
+    }
+
+    pub(super) fn on_rejected(&mut self, request: u64, error: &SendError) {
+        self.metrics.rejected.inc();
+        if let Some(Request::Send(reply)) = self.requests.remove(&request) {
+            let text = error.to_string();
+            let error = match error {
+                SendError::Empty | SendError::TooLong(_) | SendError::Oneself => CommandError::Invalid(text),
+                _ => CommandError::Exhausted(text),
+            };
+            let _ = reply.send(Err(error));
+        }
+    }
+
+    pub(super) fn on_marked(&mut self, request: u64, messages: u64) {
+        if let Some(Request::MarkRead(reply)) = self.requests.remove(&request) {
+            let _ = reply.send(Ok(messages));
+        }
+    }
+
+    pub(super) fn on_delivered(&mut self, peer: NodeId, epoch: Epoch, through: u64) {
+        if self.waiters.is_empty() {
+            return;
+        }
+        let done = |id: &MessageId| id.recipient == peer && id.epoch == epoch && id.sequence <= through;
+        let ids: Vec<_> = self.waiters.keys().filter(|id| done(id)).copied().collect();
+        for id in ids {
+            self.wake_waiters(&id, id);
+        }
+    }
+
+    pub(super) fn wake_waiters(&mut self, waited: &MessageId, id: MessageId) {
+        for reply in self.waiters.remove(waited).into_iter().flatten() {
+            let _ = reply.send(id);
+        }
+    }
+
+    pub(super) fn on_renumbered(&mut self, from: MessageId, to: MessageId) {
+        if let Some(waiting) = self.waiters.remove(&from) {
+            self.waiters.insert(to, waiting);
+        }
+    }
+}

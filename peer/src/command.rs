@@ -1,0 +1,80 @@
+//! What the local control asks of the actor.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use conversation::{ContactView, MessageId, Totals};
+use discovery::Snapshot;
+use identity::NodeId;
+use tokio::sync::oneshot;
+
+use crate::path::Path;
+
+/// A request with the way back for its answer.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Send { to: String, text: String, reply: oneshot::Sender<Result<Sent, CommandError>> },
+    /// Answered once the message is at the peer, or refused for good; with its name then.
+    AwaitDelivery { id: MessageId, reply: oneshot::Sender<MessageId> },
+    MarkRead { peer: String, reply: oneshot::Sender<Result<u64, CommandError>> },
+    Typing { to: String, active: bool, reply: oneshot::Sender<Result<(), CommandError>> },
+    Resolve { peer: String, reply: oneshot::Sender<Result<NodeId, CommandError>> },
+    Faces { peers: Vec<NodeId>, reply: oneshot::Sender<BTreeMap<NodeId, Face>> },
+    Overview { reply: oneshot::Sender<Overview> },
+}
+
+/// A message that was taken.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sent {
+    pub(crate) id: MessageId,
+    pub(crate) at_ms: u64,
+}
+
+/// Why a request failed. Nothing changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum CommandError {
+    #[error("{0}")]
+    Unknown(String),
+    #[error("{0}")]
+    Ambiguous(String),
+    #[error("{0}")]
+    Invalid(String),
+    #[error("{0}")]
+    Exhausted(String),
+}
+
+/// How a peer is shown.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Face {
+    pub(crate) name: String,
+    /// Why messages to it wait.
+    pub(crate) reason: String,
+    /// The way of its session.
+    pub(crate) via: Vec<NodeId>,
+}
+
+/// Everything that status and the list of peers show.
+#[derive(Debug)]
+pub(crate) struct Overview {
+    pub(crate) totals: Totals,
+    pub(crate) contacts: Vec<ContactView>,
+    pub(crate) sessions: Vec<SessionView>,
+    pub(crate) warnings: Vec<String>,
+    pub(crate) snapshot: Arc<Snapshot>,
+    /// Milliseconds since 1970, of peers that are not there now.
+    pub(crate) last_seen: BTreeMap<NodeId, u64>,
+    /// Why those that wait for something are not reached.
+    pub(crate) reasons: BTreeMap<NodeId, String>,
+}
+
+/// A running session.
+#[derive(Debug, Clone)]
+pub(crate) struct SessionView {
+    pub(crate) peer: NodeId,
+    pub(crate) name: String,
+    pub(crate) path: Path,
+    pub(crate) round_trip_us: u32,
+    pub(crate) since_ms: u64,
+    pub(crate) key_exchange: String,
+    pub(crate) skew_ms: i64,
+    pub(crate) typing: bool,
+}

@@ -1,0 +1,58 @@
+//! The messenger: sessions, outbox, inbox and local control.
+//!
+//! [`Peer::start`] binds the ports, opens the history, finds others through `discovery` and keeps one session with each
+//! peer it has something to say to: directly where that is possible, else through a bridge, and it moves the session when
+//! a better way appears. What is said when, and exactly once, is decided by `conversation`; this crate does the IO around it.
+//!
+//! What it is not: a user interface. The command line, and later the pages, ask over the local control socket.
+//!
+//! | module | contents |
+//! |---|---|
+//! | [`Peer`], [`PeerConfig`], [`StartError`] | a running peer and what it is told at its start |
+//! | `actor` | the one owner of conversation, sessions and dials |
+//! | `writer` | group commit without blocking the actor |
+//! | `session` | one stream: reading, liveness, its end |
+//! | `path`, `dial` | the ways to a peer and how they are tried |
+//! | `control` | the services of the local control socket |
+//! | `server` | the ports |
+//! | [`limits`] | every bound |
+//!
+//! ```
+//! # #[tokio::main(flavor = "multi_thread", worker_threads = 1)] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use peer::{Discovery, Peer, PeerConfig, PeerPorts, Port};
+//!
+//! let data = tempfile::tempdir()?;
+//! let mut config = PeerConfig::new(data.path(), "anna", "home");
+//! config.listen = Some([127, 0, 0, 1].into());
+//! config.ports = PeerPorts::all(Port::Exact(0));
+//! config.discovery = Discovery::Off;
+//! let anna = Peer::start(config).await?;
+//! println!("{} listens on {}", anna.id(), anna.addresses().secure);
+//! anna.shutdown().await;
+//! # Ok(()) }
+//! ```
+
+mod actor;
+mod chat;
+mod command;
+mod config;
+mod control;
+mod dial;
+mod error;
+mod history;
+pub mod limits;
+mod metrics;
+mod path;
+mod peer;
+mod ports;
+mod record;
+mod server;
+mod session;
+mod wall;
+mod writer;
+
+pub use config::{Discovery, PeerConfig, PeerPorts, Port};
+pub use discovery::{InvalidTarget, Target};
+pub use error::StartError;
+pub use peer::Peer;
+pub use ports::{Addresses, PortError};

@@ -1,0 +1,105 @@
+//! The ways to a peer: which there are, and which is better than the one in use. Pure.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use discovery::{BridgeEnd, Neighbour};
+use identity::NodeId;
+
+use crate::limits::MAX_PATHS;
+
+/// A running session leaves its bridge for another one only when that costs less than this part of it.
+const MUCH_CHEAPER: u64 = 2;
+
+/// The way a session takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Path {
+    /// Within one network.
+    Direct,
+    /// Through these bridges, the local one first.
+    Via(Vec<NodeId>),
+}
+
+/// A way that can be tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Candidate {
+    pub(crate) path: Path,
+    /// Where the chat answers, or the bridge's way across.
+    pub(crate) secure: Vec<SocketAddr>,
+    pub(crate) greeting: Vec<SocketAddr>,
+    /// The bridge to ask when it refuses.
+    pub(crate) bridge: Option<Arc<BridgeEnd>>,
+}
+
+impl Path {
+    /// The bridges on the way; empty for a direct one.
+    pub(crate) fn hops(&self) -> &[NodeId] {
+        match self {
+            Self::Direct => &[],
+            Self::Via(hops) => hops,
+        }
+    }
+
+    fn bridge(&self) -> Option<NodeId> {
+        self.hops().first().copied()
+    }
+}
+
+/// All ways to a peer, the best first. A bridge over which a session just died comes last.
+pub(crate) fn candidates(peer: &Neighbour, doubtful: Option<&Path>) -> Vec<Candidate> {
+    let mut all = Vec::new();
+    let secure = peer.at(|ports| ports.secure);
+    if !secure.is_empty() {
+        let greeting = peer.at(|ports| ports.greeting);
+        all.push(Candidate { path: Path::Direct, secure, greeting, bridge: None });
+    }
+    all.extend(peer.routes.iter().map(|route| Candidate {
+        path: Path::Via(route.hops.clone()),
+        secure: vec![route.via.proxy],
+        greeting: vec![route.via.greeting],
+        bridge: Some(Arc::clone(&route.via)),
+    }));
+    if let Some(doubtful) = doubtful {
+        all.sort_by_key(|candidate| candidate.path.bridge() == doubtful.bridge());
+    }
+    all.truncate(MAX_PATHS);
+    all
+}
+
+/// The ways that are worth leaving `current` for, the best first.
+pub(crate) fn better(peer: &Neighbour, current: &Path) -> Vec<Candidate> {
+    let Some(bridge) = current.bridge() else { return Vec::new() };
+    let all = candidates(peer, None);
+    if let Some(direct) = all.iter().find(|candidate| candidate.path == Path::Direct) {
+        return vec![direct.clone()];
+    }
+    let cost = |bridge: NodeId| {
+        peer.routes.iter().find(|route| route.via.id == bridge).map(|route| route.cost_us)
+    };
+    let others = all.into_iter().filter(|candidate| candidate.path.bridge() != Some(bridge));
+    match cost(bridge) {
+        // The bridge drains, or is gone.
+        None => others.collect(),
+        Some(now) => others
+            .filter(|other| {
+                let cost = other.path.bridge().and_then(cost);
+                cost.is_some_and(|cost| cost.saturating_mul(MUCH_CHEAPER) < now)
+            })
+            .collect(),
+    }
+}
+
+/// The way that a connection from this address took.
+pub(crate) fn of_incoming(remote: SocketAddr, peer: Option<&Neighbour>, bridges: &[Arc<BridgeEnd>]) -> Path {
+    let ip = remote.ip().to_canonical();
+    if peer.is_some_and(|peer| peer.addresses.iter().any(|known| known.ip == ip)) {
+        return Path::Direct;
+    }
+    let Some(bridge) = bridges.iter().find(|bridge| bridge.proxy.ip().to_canonical() == ip) else {
+        return Path::Direct;
+    };
+    let route = peer.and_then(|peer| peer.routes.iter().find(|route| route.via.id == bridge.id));
+    Path::Via(route.map_or_else(|| vec![bridge.id], |route| route.hops.clone()))
+}
+
+#[cfg(test)]
+mod tests;

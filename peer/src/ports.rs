@@ -1,0 +1,139 @@
+//! Taking the ports: defaults give way to free ones that are remembered, asked-for ones do not.
+
+use std::{
+    fs, io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener as StdListener},
+    path::{Path, PathBuf},
+};
+
+use runtime::rpc::{BindError, PortChoice, bind_tcp};
+use tokio::net::TcpListener;
+
+use crate::config::{PeerPorts, Port};
+
+const SECURE: u16 = 30_000;
+const GREETING: u16 = 30_001;
+/// Lines of `name port`.
+const FILE: &str = "ports";
+
+/// Why a port could not be taken.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PortError {
+    /// Taken, or not allowed.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// A socket whose address the system does not tell.
+    #[error("the system does not tell what address was taken: {0}")]
+    Address(io::Error),
+    /// The file that remembers them.
+    #[error("cannot remember the ports in {}: {source}; check the directory's permissions and free space", path.display())]
+    Remember {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// What a peer listens on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Addresses {
+    /// The chat.
+    pub secure: SocketAddr,
+    /// Greeting.
+    pub greeting: SocketAddr,
+}
+
+#[derive(Debug)]
+pub(crate) struct Listeners {
+    pub(crate) secure: TcpListener,
+    pub(crate) greeting: TcpListener,
+    pub(crate) addresses: Addresses,
+}
+
+/// Takes the ports and remembers those that are not the defaults.
+pub(crate) fn listen(data: &Path, ip: Option<IpAddr>, ports: PeerPorts) -> Result<Listeners, PortError> {
+    let path = data.join(FILE);
+    let before = fs::read_to_string(&path).unwrap_or_default();
+    let ip = ip.unwrap_or_else(any_address);
+    let secure = bind(ip, ports.secure, remembered(&before, "secure"), SECURE)?;
+    let greeting = bind(ip, ports.greeting, remembered(&before, "greeting"), GREETING)?;
+    let address = |listener: &TcpListener| listener.local_addr().map_err(PortError::Address);
+    let addresses = Addresses { secure: address(&secure)?, greeting: address(&greeting)? };
+    let mut after = String::new();
+    for (name, port, taken, default) in [
+        ("secure", ports.secure, addresses.secure.port(), SECURE),
+        ("greeting", ports.greeting, addresses.greeting.port(), GREETING),
+    ] {
+        let keep = match port {
+            Port::Default => (taken != default).then_some(taken),
+            Port::Exact(_) => remembered(&before, name),
+        };
+        after.extend(keep.map(|port| format!("{name} {port}\n")));
+    }
+    if after != before
+        && let Err(source) = fs::write(&path, after)
+    {
+        // A full disk must not keep anybody from reading.
+        tracing::warn!(error = %PortError::Remember { path, source }, "the next start may take other ports");
+    }
+    Ok(Listeners { secure, greeting, addresses })
+}
+
+impl Addresses {
+    /// As status lists them: `name address`.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        vec![format!("secure {}", self.secure), format!("greeting {}", self.greeting)]
+    }
+}
+
+fn bind(ip: IpAddr, port: Port, before: Option<u16>, default: u16) -> Result<TcpListener, PortError> {
+    let choice = match port {
+        Port::Exact(port) => PortChoice::Exact(SocketAddr::new(ip, port)),
+        Port::Default => PortChoice::Default(SocketAddr::new(ip, before.unwrap_or(default))),
+    };
+    Ok(bind_tcp(choice)?)
+}
+
+fn remembered(text: &str, name: &str) -> Option<u16> {
+    let lines = text.lines().filter_map(|line| line.split_once(' '));
+    lines.filter(|(found, _)| *found == name).find_map(|(_, port)| port.parse().ok())
+}
+
+/// All addresses of both families, or of IPv4 alone on a machine without IPv6.
+fn any_address() -> IpAddr {
+    let six = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+    match StdListener::bind((six, 0)) {
+        Ok(_) => six,
+        Err(_) => Ipv4Addr::UNSPECIFIED.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_taken_default_gives_way_and_the_free_port_is_remembered() {
+        let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let ip = Some(IpAddr::from([127, 0, 0, 1]));
+        let default = PeerPorts::all(Port::Default);
+        let first = listen(one.path(), ip, default).unwrap();
+        let second = listen(two.path(), ip, default).unwrap();
+        let addresses = second.addresses;
+        assert_ne!(addresses.secure, first.addresses.secure);
+        drop((first, second));
+        assert_eq!(listen(two.path(), ip, default).unwrap().addresses, addresses);
+    }
+
+    #[tokio::test]
+    async fn a_port_that_was_asked_for_and_is_taken_is_an_error() {
+        let data = tempfile::tempdir().unwrap();
+        let ip = Some(IpAddr::from([127, 0, 0, 1]));
+        let first = listen(data.path(), ip, PeerPorts::all(Port::Exact(0))).unwrap();
+        let asked = PeerPorts::all(Port::Exact(first.addresses.secure.port()));
+        let error = listen(data.path(), ip, asked).unwrap_err().to_string();
+        assert!(error.contains("another program has it"), "{error}");
+    }
+}

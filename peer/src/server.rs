@@ -1,0 +1,144 @@
+//! The ports: the chat under mutual TLS, the greeting, and the local socket.
+
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc, time::Duration};
+
+use discovery::{
+    Announcer, Discovery,
+    greeting::{GreetingService, Known, Met, Resolver},
+};
+use identity::{
+    NodeId,
+    tls::{ALPN_H2, Identity, server_config},
+};
+use proto::{
+    chat::v1::chat_server::ChatServer,
+    control::v1::{messenger_server::MessengerServer, node_server::NodeServer},
+};
+use runtime::{
+    TaskGroup,
+    rpc::{AcceptLimits, tcp_incoming, tls_incoming, unix_incoming},
+};
+use tokio::net::{TcpListener, UnixListener};
+use tonic::{codec::CompressionEncoding, transport::Server};
+
+use crate::{
+    chat::ChatService,
+    control::{MessengerControl, NodeControl},
+    error::StartError,
+    limits::MAX_CONTROL_BYTES,
+};
+
+/// HTTP/2 pings find out connections whose other end vanished.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
+/// Streams at once on one connection of the secure port: one session, and the one that takes its place.
+const STREAMS_PER_CONNECTION: u32 = 4;
+/// The windows of HTTP/2, as on the dialling side.
+const STREAM_WINDOW_BYTES: u32 = 1 << 20;
+const CONNECTION_WINDOW_BYTES: u32 = 2 << 20;
+
+/// Serves the chat.
+pub(crate) fn serve_chat(
+    group: &TaskGroup,
+    listener: TcpListener,
+    identity: &Identity,
+    chat: ChatServer<ChatService>,
+) -> Result<(), StartError> {
+    let config = Arc::new(server_config(identity, ALPN_H2)?);
+    let incoming = tls_incoming(group, listener, config, AcceptLimits::default());
+    let token = group.token().clone();
+    let server = Server::builder()
+        .http2_keepalive_interval(Some(KEEP_ALIVE))
+        .max_concurrent_streams(STREAMS_PER_CONNECTION)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .add_service(chat)
+        .serve_with_incoming_shutdown(incoming, token.cancelled_owned());
+    group.spawn(tracing::info_span!("chat"), async move {
+        if let Err(error) = server.await {
+            tracing::error!(%error, "the chat is not served any more");
+        }
+    });
+    Ok(())
+}
+
+/// Serves the greeting, with health and reflection.
+pub(crate) async fn serve_greeting(
+    group: &TaskGroup,
+    listener: TcpListener,
+    announcer: Announcer,
+    discovery: &Discovery,
+    metrics: discovery::Metrics,
+) -> Result<(), StartError> {
+    let service = GreetingService::new(announcer, Arc::new(Introducer(discovery.clone())), metrics);
+    let (health, health_service) = tonic_health::server::health_reporter();
+    health.set_service_status("causeway.greeting.v1.Greeting", tonic_health::ServingStatus::Serving).await;
+    let incoming = tcp_incoming(group, listener, AcceptLimits::default());
+    let server = Server::builder()
+        .http2_keepalive_interval(Some(KEEP_ALIVE))
+        .add_service(service)
+        .add_service(health_service)
+        .add_service(reflection()?)
+        .serve_with_incoming_shutdown(incoming, group.token().clone().cancelled_owned());
+    group.spawn(tracing::info_span!("greeting"), async move {
+        if let Err(error) = server.await {
+            tracing::error!(%error, "greetings are not answered any more");
+        }
+    });
+    Ok(())
+}
+
+/// Serves the local socket, with health and reflection. Only this user may open it.
+pub(crate) async fn serve_control(
+    group: &TaskGroup,
+    path: &Path,
+    node: NodeControl,
+    messenger: MessengerControl,
+) -> Result<(), StartError> {
+    let listener = UnixListener::bind(path).map_err(StartError::io(path))?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(StartError::io(path))?;
+    let (health, health_service) = tonic_health::server::health_reporter();
+    health.set_service_status("causeway.control.v1.Node", tonic_health::ServingStatus::Serving).await;
+    health.set_service_status("causeway.control.v1.Messenger", tonic_health::ServingStatus::Serving).await;
+    let node = NodeServer::new(node)
+        .accept_compressed(CompressionEncoding::Zstd)
+        .accept_compressed(CompressionEncoding::Gzip);
+    let messenger = MessengerServer::new(messenger)
+        .max_decoding_message_size(MAX_CONTROL_BYTES)
+        .accept_compressed(CompressionEncoding::Zstd)
+        .accept_compressed(CompressionEncoding::Gzip);
+    let server = Server::builder()
+        .add_service(node)
+        .add_service(messenger)
+        .add_service(health_service)
+        .add_service(reflection()?)
+        .serve_with_incoming_shutdown(unix_incoming(group, listener), group.token().clone().cancelled_owned());
+    group.spawn(tracing::info_span!("control"), async move {
+        if let Err(error) = server.await {
+            tracing::error!(%error, "the local control is not served any more");
+        }
+    });
+    Ok(())
+}
+
+/// Tells discovery who greeted. A peer answers for itself alone.
+struct Introducer(Discovery);
+
+impl Resolver for Introducer {
+    fn known(&self, _: &NodeId) -> Option<Known> {
+        None
+    }
+
+    fn met(&self, met: Met) {
+        self.0.met(met);
+    }
+}
+
+fn reflection() -> Result<
+    tonic_reflection::server::v1::ServerReflectionServer<impl tonic_reflection::server::v1::ServerReflection>,
+    tonic_reflection::server::Error,
+> {
+    tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()
+}
