@@ -3,5 +3,14 @@
 //! One test program for all of it, so that the support is compiled and linked once. `namespaces::` needs root, `ip` and
 //! `nft`; without them those tests say so and are skipped, and fail where `CI` is set.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "in a test a broken expectation is a failure, wherever it is noticed"
+)]
+
+mod clocks;
+mod commands;
+mod demo;
+mod kills;
 mod namespaces;
 mod support;

@@ -1,3 +1,13 @@
 //! Whole networks on one machine. Needs root, `ip` and `nft`.
 
+mod addresses;
+mod blindness;
+mod faults;
+mod flood;
+mod handover;
+mod nat;
 mod networks;
+mod restored;
+mod row;
+mod stage;
+mod stalled;

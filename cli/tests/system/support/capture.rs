@@ -11,7 +11,7 @@ use std::{
 
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
-    net::{AddressFamily, Protocol, RecvFlags, SocketType, recv, socket_with, SocketFlags, sockopt},
+    net::{AddressFamily, Protocol, RecvFlags, SocketFlags, SocketType, recv, socket_with, sockopt},
 };
 
 use super::Host;
@@ -40,7 +40,8 @@ impl Capture {
             socket_with(AddressFamily::PACKET, SocketType::RAW, SocketFlags::CLOEXEC, protocol)
                 .expect("root may read packets")
         });
-        sockopt::set_socket_recv_buffer_size_force(&socket, KERNEL_BUFFER).expect("root may have large buffers");
+        sockopt::set_socket_recv_buffer_size_force(&socket, KERNEL_BUFFER)
+            .expect("root may have large buffers");
         let (into, stop) = (Arc::clone(&packets), Arc::clone(&over));
         let thread = thread::spawn(move || {
             let mut buffer = vec![0; PACKET];

@@ -33,11 +33,6 @@ impl Host {
         host
     }
 
-    /// The name of the namespace.
-    pub(crate) fn namespace(&self) -> &str {
-        &self.namespace
-    }
-
     /// Plugs an interface of this host into a LAN; `addresses` as `10.0.0.2/24` or `fd00::2/64`.
     pub(crate) fn plug(&self, interface: &str, lan: &Lan, addresses: &[&str]) -> Cable {
         let cable = lan.plug(&self.namespace, interface);
@@ -63,6 +58,11 @@ impl Host {
     /// Everything that is not on its LANs goes to this router.
     pub(crate) fn default_route(&self, router: &str) {
         ip(&["-n", &self.namespace, "route", "replace", "default", "via", router]);
+    }
+
+    /// Speaks to a subnet from this one of its addresses.
+    pub(crate) fn prefer_source(&self, interface: &str, subnet: &str, address: &str) {
+        ip(&["-n", &self.namespace, "route", "replace", subnet, "dev", interface, "src", address]);
     }
 
     /// Passes packets on between its interfaces.
@@ -140,14 +140,16 @@ impl Host {
 
     /// Runs a program to its end, which must be a good one.
     pub(crate) fn run(&self, program: &str, arguments: &[&str]) -> String {
-        let output = self.command(program).args(arguments).stdin(Stdio::null()).output().expect("ip is there");
+        let output =
+            self.command(program).args(arguments).stdin(Stdio::null()).output().expect("ip is there");
         let error = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{program} {}: {error}", arguments.join(" "));
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
     fn nft(&self, rules: &str) {
-        let mut child = self.command("nft").args(["-f", "-"]).stdin(Stdio::piped()).spawn().expect("ip is there");
+        let mut child =
+            self.command("nft").args(["-f", "-"]).stdin(Stdio::piped()).spawn().expect("ip is there");
         let mut input = child.stdin.take().expect("it was asked for");
         input.write_all(rules.as_bytes()).expect("nft reads its rules");
         drop(input);

@@ -17,8 +17,17 @@ impl Lan {
         let lan = Self { switches, device: format!("lan-{name}"), ports: AtomicU32::new(0) };
         // Multicast is flooded to all ports, and forwarding starts at once.
         ip(&[
-            "-n", &lan.switches, "link", "add", &lan.device, "type", "bridge", "mcast_snooping", "0",
-            "forward_delay", "0",
+            "-n",
+            &lan.switches,
+            "link",
+            "add",
+            &lan.device,
+            "type",
+            "bridge",
+            "mcast_snooping",
+            "0",
+            "forward_delay",
+            "0",
         ]);
         ip(&["-n", &lan.switches, "link", "set", &lan.device, "up"]);
         lan
@@ -28,7 +37,17 @@ impl Lan {
     pub(super) fn plug(&self, namespace: &str, interface: &str) -> Cable {
         let port = format!("{}-{}", self.device, self.ports.fetch_add(1, Ordering::Relaxed));
         ip(&[
-            "link", "add", &port, "netns", &self.switches, "type", "veth", "peer", "name", interface, "netns",
+            "link",
+            "add",
+            &port,
+            "netns",
+            &self.switches,
+            "type",
+            "veth",
+            "peer",
+            "name",
+            interface,
+            "netns",
             namespace,
         ]);
         ip(&["-n", &self.switches, "link", "set", &port, "master", &self.device]);

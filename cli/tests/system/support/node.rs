@@ -59,7 +59,15 @@ impl Node {
     fn new(kind: &str, name: &str, network: &str, folder: &Path) -> Self {
         let arguments = [kind, "--name", name, "--network", network].map(str::to_owned).to_vec();
         let (data, folder) = (folder.join(name), folder.to_path_buf());
-        Self { name: name.into(), place: Place::Here, data, folder, arguments, environment: vec![], child: None }
+        Self {
+            name: name.into(),
+            place: Place::Here,
+            data,
+            folder,
+            arguments,
+            environment: vec![],
+            child: None,
+        }
     }
 
     /// Runs on a host instead of here.
@@ -71,6 +79,12 @@ impl Node {
     /// Adds arguments.
     pub(crate) fn with(mut self, arguments: &[&str]) -> Self {
         self.arguments.extend(arguments.iter().map(|&argument| argument.to_owned()));
+        self
+    }
+
+    /// Keeps its data elsewhere than in a folder of its name.
+    pub(crate) fn keeping(mut self, data: PathBuf) -> Self {
+        self.data = data;
         self
     }
 
@@ -89,6 +103,11 @@ impl Node {
     /// Starts a node that is down, and waits until it answers.
     pub(crate) fn start_again(&mut self) {
         self.launch();
+        self.wait_until_it_answers();
+    }
+
+    /// Waits until a node that was launched answers.
+    pub(crate) fn wait_until_it_answers(&mut self) {
         let name = self.name.clone();
         eventually(&format!("{name} answers"), || {
             self.assert_running();
@@ -154,7 +173,8 @@ impl Node {
 
     /// SIGTERM; returns at once.
     pub(crate) fn signal(&self, signal: Signal) {
-        let process = i32::try_from(self.process()).ok().and_then(Pid::from_raw).expect("a process has a number");
+        let process =
+            i32::try_from(self.process()).ok().and_then(Pid::from_raw).expect("a process has a number");
         kill_process(process, signal).expect("it is ours");
     }
 
@@ -254,7 +274,9 @@ fn isolate(command: &mut Command, folder: &Path) {
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CAUSEWAY_")) {
         command.env_remove(name);
     }
-    for (name, part) in [("HOME", ""), ("XDG_DATA_HOME", "data"), ("XDG_CONFIG_HOME", "config"), ("XDG_STATE_HOME", "state")] {
+    for (name, part) in
+        [("HOME", ""), ("XDG_DATA_HOME", "data"), ("XDG_CONFIG_HOME", "config"), ("XDG_STATE_HOME", "state")]
+    {
         command.env(name, home.join(part));
     }
     command.env_remove("XDG_RUNTIME_DIR").env("NO_COLOR", "1").env("RUST_BACKTRACE", "1");

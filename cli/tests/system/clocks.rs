@@ -1,0 +1,72 @@
+//! Wrong clocks: a bridge that is a day ahead, a person who lives in 1970. Everything works, and the skew is shown.
+
+use std::{env, path::PathBuf};
+
+use crate::support::{Node, eventually, network};
+
+const DAY_MS: i64 = 24 * 3600 * 1000;
+/// What a slow machine may add to a measured skew.
+const NOISE_MS: i64 = 60_000;
+
+/// The library that gives a program another clock; none, said loudly, where it is missing.
+fn other_clock() -> Option<PathBuf> {
+    let folders = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten().map(|entry| entry.path());
+    let found = folders.map(|folder| folder.join("faketime/libfaketime.so.1")).find(|path| path.exists());
+    if found.is_none() {
+        assert!(
+            env::var_os("CI").is_none(),
+            "libfaketime is missing, and in CI this must run: apt-get install faketime"
+        );
+        eprintln!("\n!!! SKIPPED: wrong clocks\n!!! libfaketime is missing: apt-get install faketime\n");
+    }
+    found
+}
+
+fn with_clock(node: Node, library: &std::path::Path, clock: &str) -> Node {
+    node.environment("LD_PRELOAD", library.to_str().unwrap())
+        .environment("FAKETIME", clock)
+        .environment("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+        .environment("FAKETIME_DONT_RESET", "1")
+        .environment("TZ", "UTC")
+}
+
+#[test]
+fn a_day_ahead_and_1970_work_and_the_skew_is_shown() {
+    let Some(library) = other_clock() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let (home, cloud) = (network("home"), network("cloud"));
+    let node = |node: Node| node.with(&["--listen", "127.0.0.1"]);
+    let attic = node(Node::bridge("attic", &home, folder.path()));
+    let tower = node(Node::bridge("tower", &cloud, folder.path())).with(&["--trust", &attic.id()]).start();
+    let _attic = with_clock(attic, &library, "+1d").with(&["--link", &tower.link_url("127.0.0.1")]).start();
+    let anna = node(Node::peer("anna", &home, folder.path()));
+    let anna = with_clock(anna, &library, "@1970-01-02 00:00:00").start();
+    let ben = node(Node::peer("ben", &home, folder.path())).start();
+    let carla = node(Node::peer("carla", &cloud, folder.path())).start();
+
+    let starts = anna.status()["started_at"].as_str().unwrap().to_owned();
+    assert!(starts.starts_with("1970-"), "anna's clock is not the one she was given: {starts}");
+    for (one, other) in [(&anna, &ben), (&anna, &carla), (&ben, &carla)] {
+        one.wait_online(other.name());
+        other.wait_online(one.name());
+        one.deliver(other.name(), "what time is it?");
+        other.deliver(one.name(), "here it is another");
+    }
+    carla.wait_received("anna", &["what time is it?".into()]);
+    anna.wait_received("carla", &["here it is another".into()]);
+
+    let skew = eventually("the tower has measured the attic's clock", || {
+        tower.json(&["links"]).first()?["skew_ms"].as_i64().filter(|skew| *skew != 0)
+    });
+    assert!((skew - DAY_MS).abs() < NOISE_MS, "the attic is a day ahead, not {skew} ms");
+    eventually("the tower warns of it", || {
+        let warnings = tower.status()["warnings"].to_string();
+        warnings.contains("clock").then_some(())
+    });
+    let skew = eventually("carla has measured anna's clock", || {
+        let status = carla.status();
+        let session = status["sessions"].as_array()?.iter().find(|session| session["name"] == "anna")?;
+        session["skew_ms"].as_i64().filter(|skew| *skew != 0)
+    });
+    assert!(skew < -365 * DAY_MS, "anna lives in 1970, not {skew} ms from here");
+}

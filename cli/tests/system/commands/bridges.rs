@@ -1,0 +1,129 @@
+//! `links`, `link`, `trust`, `invite` and `join` of running bridges.
+
+use super::{FAILED, NOT_FOUND, OK, USAGE, assert_answer, assert_fields, assert_time};
+use crate::support::{Node, Towns, eventually, lines, network, text};
+
+fn lone_bridge(name: &str, folder: &tempfile::TempDir) -> Node {
+    Node::bridge(name, &network(name), folder.path()).with(&["--listen", "127.0.0.1"]).start()
+}
+
+fn wait_no_link(bridge: &Node) {
+    eventually(&format!("{} has no link that is up", bridge.name()), || {
+        bridge.json(&["links"]).iter().all(|link| link["state"] != "up").then_some(())
+    });
+}
+
+#[test]
+fn linked_bridges_say_so_on_both_sides() {
+    let towns = Towns::start();
+    for (bridge, other) in [(&towns.attic, &towns.tower), (&towns.tower, &towns.attic)] {
+        bridge.wait_links(1);
+        let link = bridge.json(&["links"]).remove(0);
+        assert_fields(&link, &["id", "name", "address", "state", "round_trip_us", "cost", "since"]);
+        assert_eq!((text(&link, "id"), text(&link, "name")), (other.id().as_str(), other.name()));
+        assert_time(&link["since"]);
+        assert_answer(&bridge.causeway(&["links"]), OK, &["up", other.name()]);
+    }
+}
+
+#[test]
+fn peers_of_two_networks_talk_through_both_bridges() {
+    let towns = Towns::start();
+    let (anna, carla) = (towns.at_home("anna"), towns.in_cloud("carla"));
+    let row = anna.wait_online("carla");
+    let route = [towns.attic.id(), towns.tower.id()];
+    assert_eq!(row["via"], serde_json::json!(route), "{row}");
+    carla.wait_online("anna");
+    let message = anna.deliver("carla", "across");
+    assert_eq!(message["via"], serde_json::json!(route), "{message}");
+    carla.deliver("anna", "and back");
+    carla.wait_received("anna", &["across".into()]);
+    anna.wait_received("carla", &["and back".into()]);
+    assert!(towns.attic.status()["bytes_relayed"].as_u64().is_some_and(|bytes| bytes > 0));
+}
+
+#[test]
+fn an_invitation_pairs_two_bridges_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (attic, tower, third) =
+        (lone_bridge("attic", &folder), lone_bridge("tower", &folder), lone_bridge("third", &folder));
+    let address = format!("127.0.0.1:{}", tower.port("link"));
+    let invited = tower.causeway(&["invite", "--address", &address]);
+    assert_answer(&invited, OK, &["cwi1"]);
+    let token = invited.out.trim();
+    assert_answer(&attic.causeway(&["join", token]), OK, &["tower", &tower.id()]);
+    attic.wait_links(1);
+    tower.wait_links(1);
+    for (bridge, other) in [(&attic, &tower), (&tower, &attic)] {
+        let trusted = lines(&bridge.causeway(&["trust", "list", "--json"]).out);
+        assert_eq!(trusted.len(), 1, "{trusted:?}");
+        assert_eq!(text(&trusted[0], "id"), other.id());
+    }
+    let again = third.causeway(&["join", token]);
+    assert_ne!(again.code, OK, "a token worked twice: {again:?}");
+    assert!(third.json(&["links"]).iter().all(|link| link["state"] != "up"));
+    assert_answer(&third.causeway(&["join", "cwi1nonsense"]), USAGE, &["invit"]);
+    assert_answer(&tower.causeway(&["invite", "--address", "nonsense"]), USAGE, &[]);
+    assert_answer(&tower.causeway(&["invite", "--valid", "never"]), USAGE, &[]);
+}
+
+#[test]
+fn links_and_trust_change_while_running() {
+    let folder = tempfile::tempdir().unwrap();
+    let (attic, tower) = (lone_bridge("attic", &folder), lone_bridge("tower", &folder));
+    let url = tower.link_url("127.0.0.1");
+    assert_answer(&attic.causeway(&["link", "add", &url]), OK, &[&url]);
+    eventually("the tower's refusal is shown", || {
+        attic.json(&["links"]).iter().any(|link| link["state"] == "refused").then_some(())
+    });
+    assert_answer(&tower.causeway(&["trust", "add", &attic.id()]), OK, &["trusted now"]);
+    attic.wait_links(1);
+    assert_answer(&tower.causeway(&["trust", "add", &attic.id()]), OK, &["already"]);
+    assert_answer(&tower.causeway(&["trust", "list"]), OK, &[&attic.id()]);
+
+    assert_answer(&tower.causeway(&["trust", "remove", &attic.id()]), OK, &["no longer trusted"]);
+    wait_no_link(&tower);
+    wait_no_link(&attic);
+    assert_answer(&tower.causeway(&["trust", "remove", &attic.id()]), OK, &["was not trusted"]);
+    assert_answer(&tower.causeway(&["trust", "add", &attic.id()]), OK, &[]);
+    attic.wait_links(1);
+    assert_answer(&attic.causeway(&["link", "remove", &tower.id()]), OK, &[]);
+    wait_no_link(&attic);
+    assert_answer(&attic.causeway(&["link", "remove", &tower.id()]), NOT_FOUND, &["no link"]);
+
+    assert_answer(&attic.causeway(&["link", "add", "http://127.0.0.1:1/x"]), USAGE, &["quic://"]);
+    let own = attic.link_url("127.0.0.1");
+    assert_ne!(attic.causeway(&["link", "add", &own]).code, OK, "a link to oneself");
+    assert_answer(&tower.causeway(&["trust", "add", &tower.id()]), USAGE, &["itself"]);
+}
+
+#[test]
+fn what_was_added_while_running_is_there_after_kill_9() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut attic, mut tower) = (lone_bridge("attic", &folder), lone_bridge("tower", &folder));
+    tower.causeway(&["trust", "add", &attic.id()]);
+    attic.causeway(&["link", "add", &tower.link_url("127.0.0.1")]);
+    attic.wait_links(1);
+    attic.kill();
+    tower.kill();
+    tower.start_again();
+    attic.start_again();
+    attic.wait_links(1);
+    tower.wait_links(1);
+}
+
+#[test]
+fn a_command_for_the_other_kind_of_node_says_so() {
+    let towns = Towns::start();
+    let anna = towns.at_home("anna");
+    for (node, command) in [
+        (&anna, &["links"][..]),
+        (&anna, &["invite"]),
+        (&towns.attic, &["inbox"]),
+        (&towns.attic, &["send", "anna", "hello"]),
+    ] {
+        let answer = node.causeway(command);
+        assert!([FAILED, USAGE].contains(&answer.code), "{answer:?}");
+        assert!(answer.err.contains("bridge") || answer.err.contains("peer"), "{answer:?}");
+    }
+}

@@ -1,0 +1,115 @@
+//! `status` and `doctor`, and how nodes start and end.
+
+use std::net::UdpSocket;
+
+use rustix::process::Signal;
+
+use super::{CHECK_FAILED, FAILED, OK, USAGE, assert_answer, assert_fields, assert_time};
+use crate::support::{Answer, Node, Towns, lines, network, program};
+
+#[test]
+fn the_status_of_both_kinds_of_node_is_told() {
+    let towns = Towns::start();
+    let anna = towns.at_home("anna");
+    let status = anna.status();
+    assert_fields(
+        &status,
+        &["id", "name", "kind", "network", "started_at", "homes", "sessions", "queued", "listening"],
+    );
+    assert_eq!((status["name"].as_str(), status["kind"].as_str()), (Some("anna"), Some("peer")));
+    assert_time(&status["started_at"]);
+    let status = towns.attic.status();
+    assert_fields(
+        &status,
+        &["id", "name", "kind", "network", "links_up", "local_peers", "remote_peers", "warnings"],
+    );
+    assert_eq!(status["kind"], "bridge");
+    assert_answer(&anna.causeway(&["status"]), OK, &["anna", &anna.id()]);
+    assert_answer(&towns.attic.causeway(&["status"]), OK, &["attic", "links"]);
+}
+
+#[test]
+fn nodes_end_well_on_both_signals_and_are_gone_for_the_others_at_once() {
+    let (folder, lan) = (tempfile::tempdir().unwrap(), network("lan"));
+    let local = ["--listen", "127.0.0.1"];
+    let anna = Node::peer("anna", &lan, folder.path()).with(&local).start();
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut ben = Node::peer("ben", &lan, folder.path()).with(&local).start();
+        anna.wait_online("ben");
+        ben.signal(signal);
+        assert_eq!(ben.ended().code(), Some(0), "{signal:?}");
+        crate::support::eventually("anna hears the goodbye", || {
+            anna.known("ben").is_none_or(|ben| ben["state"] != "online").then_some(())
+        });
+        let mut bridge = Node::bridge("attic", &lan, folder.path()).with(&local).start();
+        bridge.signal(signal);
+        assert_eq!(bridge.ended().code(), Some(0), "{signal:?}");
+    }
+}
+
+#[test]
+fn a_data_directory_in_use_is_refused_with_its_holder() {
+    let (folder, lan) = (tempfile::tempdir().unwrap(), network("lan"));
+    for node in [Node::peer("anna", &lan, folder.path()), Node::bridge("attic", &lan, folder.path())] {
+        let kind = if node.name() == "anna" { "peer" } else { "bridge" };
+        let node = node.with(&["--listen", "127.0.0.1"]).start();
+        let second = node.causeway(&[kind, "--name", "second", "--network", &lan, "--interface", "lo"]);
+        assert_answer(&second, FAILED, &[&node.process().to_string()]);
+        node.status();
+    }
+}
+
+#[test]
+fn an_asked_for_port_that_is_taken_is_refused_and_a_default_gives_way() {
+    let (folder, lan) = (tempfile::tempdir().unwrap(), network("lan"));
+    let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let listen = taken.local_addr().unwrap().to_string();
+    let data = folder.path().join("attic");
+    let mut command = program(folder.path());
+    command.args(["bridge", "--name", "attic", "--network", &lan, "--listen", &listen, "--interface", "lo"]);
+    assert_answer(&Answer::of(command.arg("--data").arg(&data)), FAILED, &[&listen]);
+
+    let local = ["--listen", "127.0.0.1"];
+    let first = Node::bridge("first", &lan, folder.path()).with(&local).start();
+    let mut second = Node::bridge("second", &lan, folder.path()).with(&local).start();
+    for port in ["link", "proxy", "control", "greeting"] {
+        assert_ne!(first.port(port), second.port(port), "{port}");
+    }
+    let remembered = second.port("link");
+    second.terminate();
+    second.start_again();
+    assert_eq!(second.port("link"), remembered, "a link to it would no longer work");
+}
+
+#[test]
+fn a_command_finds_the_only_running_node_and_lists_several() {
+    let (folder, lan) = (tempfile::tempdir().unwrap(), network("lan"));
+    let usual = |kind: &str, name: &str| folder.path().join(format!("user/data/causeway/{kind}-{name}"));
+    let local = ["--listen", "127.0.0.1"];
+    let anna = Node::peer("anna", &lan, folder.path()).with(&local).keeping(usual("peer", "anna")).start();
+    let status = |arguments: &[&str]| Answer::of(program(folder.path()).args(arguments));
+    assert_eq!(lines(&status(&["status", "--json"]).out)[0]["id"], anna.id());
+    let _ben = Node::peer("ben", &lan, folder.path()).with(&local).keeping(usual("peer", "ben")).start();
+    let answer = status(&["status"]);
+    assert_answer(&answer, USAGE, &["peer-anna", "peer-ben"]);
+    let _attic =
+        Node::bridge("attic", &lan, folder.path()).with(&local).keeping(usual("bridge", "attic")).start();
+    assert_answer(&status(&["links"]), OK, &[]);
+}
+
+#[test]
+fn the_doctor_finds_nodes_and_links_and_says_what_is_wrong() {
+    let towns = Towns::start();
+    let anna = towns.at_home("anna");
+    let network = anna.status()["network"].as_str().unwrap().to_owned();
+    let doctor = |arguments: &[&str]| Answer::of(program(towns.folder()).arg("doctor").args(arguments));
+    assert_answer(&doctor(&["--network", &network, "--interface", "lo"]), OK, &["lo"]);
+    let url = towns.tower.link_url("127.0.0.1");
+    assert_answer(&doctor(&["--link", &url]), OK, &[]);
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let unreachable = format!("quic://{}/{}", silent.local_addr().unwrap(), towns.tower.id());
+    assert_answer(&doctor(&["--link", &unreachable]), CHECK_FAILED, &[]);
+    let someone_else = format!("quic://127.0.0.1:{}/{}", towns.tower.port("link"), towns.attic.id());
+    assert_answer(&doctor(&["--link", &someone_else]), CHECK_FAILED, &[]);
+    assert_answer(&doctor(&["--link", "nonsense"]), USAGE, &["quic://"]);
+}

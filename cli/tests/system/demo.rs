@@ -1,0 +1,14 @@
+//! `causeway demo --exit`: the story, verified to its end.
+
+use crate::support::{Answer, program};
+
+#[test]
+fn the_demo_ends_well_and_tells_its_story() {
+    let folder = tempfile::tempdir().unwrap();
+    let answer = Answer::of(program(folder.path()).args(["demo", "--exit"]));
+    assert_eq!(answer.code, 0, "{}{}", answer.out, answer.err);
+    let told = answer.out.to_lowercase();
+    for part in ["discovered", " ms", "link", "route", "at_peer", "ciphertext"] {
+        assert!(told.contains(part), "nothing of `{part}` in:\n{}", answer.out);
+    }
+}

@@ -1,0 +1,59 @@
+//! The usual stage on this machine alone: two networks on loopback, a bridge in each, linked.
+
+use std::{
+    process,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use tempfile::TempDir;
+
+use super::Node;
+
+/// A network name that no other test, and no other run on this machine, has.
+pub(crate) fn network(name: &str) -> String {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    format!("{name}-{}-{}", process::id(), NUMBER.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Two networks and their bridges; peers are added by the tests.
+#[derive(Debug)]
+pub(crate) struct Towns {
+    /// The bridge at home; it dials.
+    pub(crate) attic: Node,
+    /// The bridge in the cloud.
+    pub(crate) tower: Node,
+    home: String,
+    cloud: String,
+    // Last: what runs in it is dropped before.
+    folder: TempDir,
+}
+
+impl Towns {
+    /// Starts both bridges and waits for their link.
+    pub(crate) fn start() -> Self {
+        let folder = TempDir::new().expect("there is room");
+        let (home, cloud) = (network("home"), network("cloud"));
+        let local = ["--listen", "127.0.0.1"];
+        let attic = Node::bridge("attic", &home, folder.path()).with(&local);
+        let tower = Node::bridge("tower", &cloud, folder.path()).with(&local);
+        let tower = tower.with(&["--trust", &attic.id()]).start();
+        let attic = attic.with(&["--link", &tower.link_url("127.0.0.1")]).start();
+        attic.wait_links(1);
+        Self { attic, tower, home, cloud, folder }
+    }
+
+    /// A running peer at home.
+    pub(crate) fn at_home(&self, name: &str) -> Node {
+        Node::peer(name, &self.home, self.folder.path()).with(&["--listen", "127.0.0.1"]).start()
+    }
+
+    /// A running peer in the cloud.
+    pub(crate) fn in_cloud(&self, name: &str) -> Node {
+        Node::peer(name, &self.cloud, self.folder.path()).with(&["--listen", "127.0.0.1"]).start()
+    }
+
+    /// Where everything of this stage lies.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+}
