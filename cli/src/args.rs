@@ -1,0 +1,115 @@
+//! What was typed: the command line and the environment, nothing interpreted yet.
+
+mod ask;
+mod run;
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+pub(crate) use ask::{
+    DataArgs, Demo, Doctor, Identity, IdentityCommand, IdentityFile, Inbox, Invite, Join, Link, LinkCommand,
+    LinkTarget, ReadArgs, Send, Trust, TrustCommand, TrustNode,
+};
+pub(crate) use run::{BridgeArgs, Listen, PeerArgs};
+
+const ABOUT: &str = "People message each other directly, without a central server, even across networks.";
+
+const HELP: &str = "\
+Start here:
+  causeway demo                             see two networks, two bridges and a conversation across them
+  causeway peer --name anna --network home  a peer of your own
+  causeway send ben \"hello\"                 from another terminal
+
+Each option can also be set in the environment, as CAUSEWAY_ and its name, or in the file that --config names
+(default: causeway/config.toml in the configuration folder). The command line comes first, then the environment,
+then the file.
+
+Exit codes:
+  0  done                     4  nobody, or more than one, has that name
+  1  failed                   5  not delivered in the time given; it stays queued
+  2  wrong usage              6  a check found something wrong
+  3  no node is running there";
+
+/// The command line.
+#[derive(Debug, Parser)]
+#[command(name = "causeway", version, about = ABOUT, after_help = HELP, disable_help_subcommand = true)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Global {
+    /// The configuration file
+    #[arg(long, global = true, env = "CAUSEWAY_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// What is logged to stderr: error, warn, info, debug, trace, or directives such as `info,gateway=debug`
+    #[arg(long, global = true, env = "CAUSEWAY_LOG", value_name = "FILTER")]
+    pub(crate) log: Option<String>,
+    /// How log lines look
+    #[arg(long, global = true, env = "CAUSEWAY_LOG_FORMAT", value_name = "FORMAT")]
+    pub(crate) log_format: Option<LogFormat>,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON object per line
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show it: two networks, two bridges, four peers, and a conversation across
+    #[command(after_help = "Example:\n  causeway demo --exit")]
+    Demo(Demo),
+    /// Run a bridge: it links its network with others
+    #[command(after_help = "Example:\n  causeway bridge --name attic --network home --link quic://cloud.example.org:30020/NODEID")]
+    Bridge(Box<BridgeArgs>),
+    /// Run a peer: your place in the network
+    #[command(after_help = "Example:\n  causeway peer --name anna --network home\n  causeway peer --name carla --network cloud --bridge 10.0.0.5:30012")]
+    Peer(Box<PeerArgs>),
+    /// Print the node id of a data directory, making an identity if there is none
+    #[command(after_help = "Example:\n  causeway id --data ~/.local/share/causeway/peer-anna")]
+    Id(DataArgs),
+    /// Move an identity to another machine
+    #[command(after_help = "Example:\n  causeway identity export anna.identity\n  causeway identity import anna.identity --data DIR")]
+    Identity(Identity),
+    /// Make a one-time token with which another bridge can join this one
+    #[command(after_help = "Example:\n  causeway invite --address cloud.example.org:30020")]
+    Invite(Invite),
+    /// Use such a token: the two bridges trust each other and are linked
+    #[command(after_help = "Example:\n  causeway join cwi1...")]
+    Join(Join),
+    /// Which bridges a bridge trusts
+    #[command(after_help = "Example:\n  causeway trust add NODEID\n  causeway trust list")]
+    Trust(Trust),
+    /// To which bridges a bridge keeps a link
+    #[command(after_help = "Example:\n  causeway link add quic://cloud.example.org:30020/NODEID")]
+    Link(Link),
+    /// Whom a node knows
+    #[command(after_help = "Example:\n  causeway peers\n  causeway peers --json | jq -r .name")]
+    Peers(ReadArgs),
+    /// The links of a bridge
+    #[command(after_help = "Example:\n  causeway links --json")]
+    Links(ReadArgs),
+    /// Send a message
+    #[command(after_help = "Example:\n  causeway send ben \"are you there?\" --wait 5\n  uptime | causeway send ben -")]
+    Send(Send),
+    /// Show the messages, in order, with their state
+    #[command(after_help = "Example:\n  causeway inbox --from ben --follow")]
+    Inbox(Inbox),
+    /// How a node is
+    #[command(after_help = "Example:\n  causeway status --json")]
+    Status(ReadArgs),
+    /// Find out why nodes do not find each other
+    #[command(after_help = "Example:\n  causeway doctor --network home\n  causeway doctor --link quic://cloud.example.org:30020/NODEID")]
+    Doctor(Doctor),
+}

@@ -1,0 +1,174 @@
+//! The options of commands that ask or tell a node something.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Subcommand};
+use identity::NodeId;
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Demo {
+    /// End once every step was verified: with 0, or at the first step that failed with its name
+    #[arg(long)]
+    pub(crate) exit: bool,
+}
+
+/// Whose data directory.
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub(crate) struct DataArgs {
+    /// The node's data directory (default: that of the one running node)
+    #[arg(long, env = "CAUSEWAY_DATA", value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ReadArgs {
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    /// One JSON object per line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Identity {
+    #[command(subcommand)]
+    pub(crate) command: IdentityCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum IdentityCommand {
+    /// Write the identity to a file, sealed by a passphrase
+    #[command(after_help = "The passphrase is asked for, or taken from CAUSEWAY_PASSPHRASE.\n\nExample:\n  causeway identity export anna.identity --data DIR")]
+    Export(IdentityFile),
+    /// Read the identity from such a file into a data directory that has none
+    #[command(after_help = "The passphrase is asked for, or taken from CAUSEWAY_PASSPHRASE.\n\nExample:\n  causeway identity import anna.identity --data DIR")]
+    Import(IdentityFile),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct IdentityFile {
+    /// The file; `-` for standard input or output
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Invite {
+    /// The address that the other bridge shall dial (default: the addresses of this machine)
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) address: Option<String>,
+    /// How long the token is good for, such as 10m or 2h
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = humantime::parse_duration)]
+    pub(crate) valid: std::time::Duration,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Join {
+    /// The token that `causeway invite` printed
+    pub(crate) token: String,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Trust {
+    #[command(subcommand)]
+    pub(crate) command: TrustCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TrustCommand {
+    /// Accept links from and to a bridge
+    #[command(after_help = "Example:\n  causeway trust add NODEID")]
+    Add(TrustNode),
+    /// Trust a bridge no longer: its links are closed at once
+    #[command(after_help = "Example:\n  causeway trust remove NODEID")]
+    Remove(TrustNode),
+    /// The trusted bridges
+    #[command(after_help = "Example:\n  causeway trust list --json")]
+    List(ReadArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct TrustNode {
+    /// The bridge's node id, as `causeway id` prints it there
+    #[arg(value_name = "NODEID")]
+    pub(crate) id: NodeId,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Link {
+    #[command(subcommand)]
+    pub(crate) command: LinkCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LinkCommand {
+    /// Keep a link to a bridge, and trust it
+    #[command(after_help = "Example:\n  causeway link add quic://cloud.example.org:30020/NODEID")]
+    Add(LinkTarget),
+    /// Keep that link no longer
+    #[command(after_help = "Example:\n  causeway link remove NODEID")]
+    Remove(LinkTarget),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct LinkTarget {
+    /// `quic://HOST:PORT/NODEID`; to remove, the node id or the name will do
+    #[arg(value_name = "LINK")]
+    pub(crate) link: String,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Send {
+    /// A name, a node id, or the beginning of one (8 characters at least)
+    pub(crate) to: String,
+    /// The text; `-` reads it from standard input
+    pub(crate) text: String,
+    /// Wait so many seconds for the delivery; without, be content once it is stored
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) wait: Option<u32>,
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Inbox {
+    /// Only the conversation with this peer: a name or an id
+    #[arg(long, value_name = "X")]
+    pub(crate) from: Option<String>,
+    /// Go on with new messages and changes of state
+    #[arg(long)]
+    pub(crate) follow: bool,
+    /// Only the last N messages
+    #[arg(long, value_name = "N")]
+    pub(crate) last: Option<u32>,
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(group = clap::ArgGroup::new("what").args(["network", "link"]))]
+pub(crate) struct Doctor {
+    /// Look for the nodes of this network
+    #[arg(long, value_name = "NET")]
+    pub(crate) network: Option<String>,
+    /// Try to reach this bridge over UDP
+    #[arg(long, value_name = "URL")]
+    pub(crate) link: Option<String>,
+    /// Interfaces to look at; repeatable
+    #[arg(long = "interface", value_name = "IF")]
+    pub(crate) interfaces: Vec<String>,
+    /// The UDP port of discovery
+    #[arg(long, env = "CAUSEWAY_DISCOVERY_PORT", value_name = "PORT")]
+    pub(crate) discovery_port: Option<u16>,
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
+}

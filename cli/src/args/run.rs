@@ -1,0 +1,103 @@
+//! The options of nodes that run: peers and bridges.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    str::FromStr,
+};
+
+use clap::Args as ClapArgs;
+use identity::NodeId;
+
+/// What peers and bridges have in common.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct NodeArgs {
+    /// The name that others see; never an identity
+    #[arg(long, env = "CAUSEWAY_NAME", value_name = "N")]
+    pub(crate) name: Option<String>,
+    /// The network that this machine is in: nodes of one network find each other
+    #[arg(long, env = "CAUSEWAY_NETWORK", value_name = "NET")]
+    pub(crate) network: Option<String>,
+    /// Where identity and log are kept (default: by kind and name in the user's data folder)
+    #[arg(long, env = "CAUSEWAY_DATA", value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Interfaces to be found on; repeatable (default: all that are up, loopback only when named)
+    #[arg(long = "interface", env = "CAUSEWAY_INTERFACE", value_name = "IF", value_delimiter = ',')]
+    pub(crate) interfaces: Vec<String>,
+    /// The UDP port of discovery; the same for all nodes of a network
+    #[arg(long, env = "CAUSEWAY_DISCOVERY_PORT", value_name = "PORT")]
+    pub(crate) discovery_port: Option<u16>,
+    /// The TCP port of the greeting
+    #[arg(long, env = "CAUSEWAY_GREETING_PORT", value_name = "PORT")]
+    pub(crate) greeting_port: Option<u16>,
+}
+
+/// Where to listen: an address, with or without a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Listen {
+    pub(crate) ip: IpAddr,
+    pub(crate) port: Option<u16>,
+}
+
+impl FromStr for Listen {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(address) = text.parse::<SocketAddr>() {
+            return Ok(Self { ip: address.ip(), port: Some(address.port()) });
+        }
+        let wrong = |_| "write an address such as 192.168.1.5, 192.168.1.5:30020 or [::]:30020".to_owned();
+        text.trim_matches(['[', ']']).parse().map(|ip| Self { ip, port: None }).map_err(wrong)
+    }
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct BridgeArgs {
+    #[command(flatten)]
+    pub(crate) node: NodeArgs,
+    /// The address to listen on, with the UDP port of the links if it is to be another (default: [::]:30020)
+    #[arg(long, env = "CAUSEWAY_LISTEN", value_name = "ADDR")]
+    pub(crate) listen: Option<Listen>,
+    /// A bridge to link to; repeatable. The node id is trusted by it
+    #[arg(long = "link", env = "CAUSEWAY_LINK", value_name = "quic://HOST:PORT/NODEID", value_delimiter = ',')]
+    pub(crate) links: Vec<String>,
+    /// A bridge whose links are accepted; repeatable
+    #[arg(long = "trust", env = "CAUSEWAY_TRUST", value_name = "NODEID", value_delimiter = ',')]
+    pub(crate) trust: Vec<NodeId>,
+    /// A node that may read topology and status from afar; repeatable
+    #[arg(long = "operator", env = "CAUSEWAY_OPERATOR", value_name = "NODEID", value_delimiter = ',')]
+    pub(crate) operators: Vec<NodeId>,
+    /// The TCP port of the proxy, by which peers of this network reach remote ones (default: 30010)
+    #[arg(long, env = "CAUSEWAY_PROXY_PORT", value_name = "PORT")]
+    pub(crate) proxy_port: Option<u16>,
+    /// The TCP port of the control, where peers of this network register (default: 30012)
+    #[arg(long, env = "CAUSEWAY_CONTROL_PORT", value_name = "PORT")]
+    pub(crate) control_port: Option<u16>,
+    /// The TCP port of /metrics and /healthz, on 127.0.0.1 (default: 30023)
+    #[arg(long, env = "CAUSEWAY_METRICS_PORT", value_name = "PORT")]
+    pub(crate) metrics_port: Option<u16>,
+    /// How links adapt to the path: cubic, newreno or bbr (default: cubic)
+    #[arg(long, env = "CAUSEWAY_CONGESTION", value_name = "NAME")]
+    pub(crate) congestion: Option<String>,
+    /// How long open streams may go on after SIGTERM, in seconds (default: 10)
+    #[arg(long, env = "CAUSEWAY_GRACE", value_name = "SECONDS")]
+    pub(crate) grace: Option<u64>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct PeerArgs {
+    #[command(flatten)]
+    pub(crate) node: NodeArgs,
+    /// The address to listen on, with the TCP port of the chat if it is to be another (default: [::]:30000)
+    #[arg(long, env = "CAUSEWAY_LISTEN", value_name = "ADDR")]
+    pub(crate) listen: Option<Listen>,
+    /// The control port of a bridge, where multicast does not work; repeatable
+    #[arg(long = "bridge", env = "CAUSEWAY_BRIDGE", value_name = "HOST:PORT[/NODEID]", value_delimiter = ',')]
+    pub(crate) bridges: Vec<String>,
+    /// A peer at a fixed address, by its greeting port; repeatable
+    #[arg(long = "peer", env = "CAUSEWAY_PEER", value_name = "HOST:PORT", value_delimiter = ',')]
+    pub(crate) peers: Vec<String>,
+    /// Where /metrics and /healthz are served (default: nowhere)
+    #[arg(long, env = "CAUSEWAY_METRICS_LISTEN", value_name = "ADDR")]
+    pub(crate) metrics_listen: Option<SocketAddr>,
+}

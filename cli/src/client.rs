@@ -1,0 +1,46 @@
+//! The local control of a running node, as a client.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use proto::control::v1::{
+    bridge_client::BridgeClient, messenger_client::MessengerClient, node_client::NodeClient,
+};
+use runtime::{rpc::connect_unix, socket_path};
+use tonic::transport::Channel;
+
+use crate::data::{self, Kind};
+
+/// The most that an answer of one's own node may hold.
+const MAX_ANSWER_BYTES: usize = 64 << 20;
+
+/// A connection to one node.
+pub(crate) struct Client {
+    channel: Channel,
+}
+
+impl Client {
+    /// Connects to the node of a data directory, or to the only running one of a kind.
+    pub(crate) async fn connect(given: Option<&Path>, kind: Option<Kind>) -> anyhow::Result<Self> {
+        let data = data::of_running(given, kind)?;
+        let channel = connect_unix(&socket_path::of(&data))
+            .await
+            .with_context(|| format!("cannot reach the node of {}", data.display()))?;
+        Ok(Self { channel })
+    }
+
+    /// What every node answers.
+    pub(crate) fn node(&self) -> NodeClient<Channel> {
+        NodeClient::new(self.channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES)
+    }
+
+    /// What a peer answers.
+    pub(crate) fn messenger(&self) -> MessengerClient<Channel> {
+        MessengerClient::new(self.channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES)
+    }
+
+    /// What a bridge answers.
+    pub(crate) fn bridge(&self) -> BridgeClient<Channel> {
+        BridgeClient::new(self.channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES)
+    }
+}

@@ -1,0 +1,44 @@
+//! One file per command.
+
+mod bridge;
+mod demo;
+mod doctor;
+mod id;
+mod identity;
+mod inbox;
+mod invite;
+mod links;
+mod peer;
+mod peers;
+mod send;
+mod signals;
+mod status;
+mod trust;
+
+use crate::{
+    args::{Args, Command},
+    file, settings,
+};
+
+/// Runs what was typed.
+pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
+    let file = file::read(args.global.config.as_deref())?;
+    settings::start_logging(&args.global, &file, &args.command)?;
+    match args.command {
+        Command::Demo(demo) => demo::run(demo).await,
+        Command::Bridge(bridge) => bridge::run(settings::bridge(*bridge, file.bridge)?).await,
+        Command::Peer(peer) => peer::run(settings::peer(*peer, file.peer)?).await,
+        Command::Id(data) => id::run(&data),
+        Command::Identity(identity) => identity::run(&identity),
+        Command::Invite(invite) => invite::invite(invite).await,
+        Command::Join(join) => invite::join(join).await,
+        Command::Trust(trust) => trust::run(trust.command).await,
+        Command::Link(link) => links::change(link.command).await,
+        Command::Peers(read) => peers::run(read).await,
+        Command::Links(read) => links::list(read).await,
+        Command::Send(send) => send::run(send).await,
+        Command::Inbox(inbox) => inbox::run(inbox).await,
+        Command::Status(read) => status::run(read).await,
+        Command::Doctor(doctor) => doctor::run(doctor).await,
+    }
+}

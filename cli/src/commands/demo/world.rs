@@ -1,0 +1,68 @@
+//! The six nodes of the demo and the folder they live in.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use tempfile::TempDir;
+
+use super::node::Node;
+
+const BRIDGE_PORTS: [&str; 6] = ["--proxy-port", "0", "--control-port", "0", "--metrics-port", "0"];
+
+/// Two networks, `home` and `cloud`, each with a bridge and two peers.
+pub(super) struct World {
+    folder: TempDir,
+    nodes: Vec<Node>,
+}
+
+impl World {
+    /// Nothing runs yet.
+    pub(super) fn new() -> anyhow::Result<Self> {
+        let folder = tempfile::Builder::new()
+            .prefix("causeway-demo-")
+            .tempdir()
+            .context("cannot make a folder for the demo")?;
+        Ok(Self { folder, nodes: Vec::new() })
+    }
+
+    /// Where the nodes store their things.
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Starts a bridge.
+    pub(super) fn start_bridge(&mut self, name: &'static str, network: &str) -> anyhow::Result<()> {
+        let mut options = vec!["--network", network, "--grace", "1"];
+        options.extend(BRIDGE_PORTS);
+        let node = Node::start(self.folder.path(), "bridge", name, &options)?;
+        self.nodes.push(node);
+        Ok(())
+    }
+
+    /// Starts a peer.
+    pub(super) fn start_peer(&mut self, name: &'static str, network: &str) -> anyhow::Result<()> {
+        let node = Node::start(self.folder.path(), "peer", name, &["--network", network])?;
+        self.nodes.push(node);
+        Ok(())
+    }
+
+    /// Waits until every node answers.
+    pub(super) async fn ready(&mut self) -> anyhow::Result<()> {
+        for node in &mut self.nodes {
+            node.ready().await?;
+        }
+        Ok(())
+    }
+
+    /// A node by name.
+    pub(super) fn node(&self, name: &str) -> anyhow::Result<&Node> {
+        self.nodes.iter().find(|node| node.name == name).with_context(|| format!("there is no {name}"))
+    }
+
+    /// Stops the peers, then the bridges.
+    pub(super) async fn stop(&mut self) {
+        while let Some(node) = self.nodes.pop() {
+            node.stop().await;
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! `causeway send`.
+
+use std::io::Read as _;
+
+use anyhow::Context as _;
+use proto::control::v1::{DeliveryState, SendRequest};
+
+use super::inbox;
+use crate::{
+    args::Send,
+    client::Client,
+    data::Kind,
+    exit::{Failure, Fault},
+    output,
+};
+
+/// What a message may hold.
+const MAX_TEXT_BYTES: u64 = 64 * 1024;
+
+pub(super) async fn run(args: Send) -> anyhow::Result<()> {
+    let text = if args.text == "-" { from_stdin()? } else { args.text };
+    let client = Client::connect(args.read.data.data.as_deref(), Some(Kind::Peer)).await?;
+    let wait_ms = args.wait.unwrap_or(0).saturating_mul(1_000);
+    let request = SendRequest { to: args.to, text, wait_ms };
+    let answer = client.messenger().send(request).await?.into_inner();
+    let message = answer.message.context("the node's answer holds no message; is it another version?")?;
+    if args.read.json {
+        output::object(&inbox::as_json(&message))?;
+    } else {
+        output::line(&inbox::state_line(&message))?;
+    }
+    let there = matches!(message.state(), DeliveryState::AtPeer | DeliveryState::Read);
+    if args.wait.is_some() && !there {
+        let why = if message.reason.is_empty() { String::new() } else { format!(" ({})", message.reason) };
+        let sentence = format!("not delivered in the time given{why}; it is stored and will be sent");
+        return Err(Fault::error(Failure::NotDelivered, sentence));
+    }
+    Ok(())
+}
+
+fn from_stdin() -> anyhow::Result<String> {
+    let mut text = String::new();
+    std::io::stdin()
+        .take(MAX_TEXT_BYTES + 1)
+        .read_to_string(&mut text)
+        .context("cannot read the text from standard input")?;
+    Ok(text.trim_end_matches('\n').to_owned())
+}

@@ -1,0 +1,130 @@
+//! `causeway status`.
+
+use proto::{
+    bridge::v1::{StatusRequest, StatusResponse},
+    control::v1::{AboutRequest, MessengerStatusRequest, MessengerStatusResponse, SessionStatus},
+    node::v1::NodeKind,
+};
+use serde_json::{Value, json};
+
+use crate::{args::ReadArgs, client::Client, output};
+
+pub(super) async fn run(args: ReadArgs) -> anyhow::Result<()> {
+    let client = Client::connect(args.data.data.as_deref(), None).await?;
+    let about = client.node().about(AboutRequest {}).await?.into_inner();
+    let (object, lines) = if about.kind() == NodeKind::Bridge {
+        let status = client.bridge().status(StatusRequest {}).await?.into_inner();
+        (bridge_json(&status), bridge_lines(&status))
+    } else {
+        let status = client.messenger().status(MessengerStatusRequest {}).await?.into_inner();
+        (peer_json(&status), peer_lines(&status))
+    };
+    if args.json {
+        return Ok(output::object(&object)?);
+    }
+    lines.iter().try_for_each(|line| Ok(output::line(line)?))
+}
+
+fn bridge_json(status: &StatusResponse) -> Value {
+    json!({
+        "id": output::id(&status.node_id),
+        "name": status.name,
+        "kind": "bridge",
+        "network": output::network(status.network.as_ref()),
+        "started_at": status.started_at,
+        "head": status.head,
+        "durable_head": status.durable_head,
+        "links_up": status.links_up,
+        "links_configured": status.links_configured,
+        "local_peers": status.local_peers,
+        "remote_peers": status.remote_peers,
+        "bridges_known": status.bridges_known,
+        "streams_open": status.streams_open,
+        "streams_total": status.streams_total,
+        "bytes_relayed": status.bytes_relayed,
+        "draining": status.draining,
+        "warnings": status.warnings,
+        "version": status.version,
+        "listening": status.listening,
+    })
+}
+
+fn bridge_lines(status: &StatusResponse) -> Vec<String> {
+    let draining = if status.draining { ", draining" } else { "" };
+    let mut lines = vec![
+        format!("bridge {} of network {}{draining}", status.name, output::network(status.network.as_ref())),
+        format!("id         {}", output::id(&status.node_id)),
+        format!("running    since {}, version {}", output::clock(&status.started_at), status.version),
+        format!("links      {} up, {} configured", status.links_up, status.links_configured),
+        format!(
+            "knows      {} peers here, {} elsewhere, {} other bridges",
+            status.local_peers, status.remote_peers, status.bridges_known
+        ),
+        format!("log        {} events, {} durable", status.head, status.durable_head),
+        format!(
+            "streams    {} open, {} in all, {} bytes relayed",
+            status.streams_open, status.streams_total, status.bytes_relayed
+        ),
+        format!("listening  {}", status.listening.join(", ")),
+    ];
+    lines.extend(status.warnings.iter().map(|warning| format!("warning    {}", output::harmless(warning))));
+    lines
+}
+
+fn peer_json(status: &MessengerStatusResponse) -> Value {
+    json!({
+        "id": output::id(&status.node_id),
+        "name": status.name,
+        "kind": "peer",
+        "network": output::network(status.network.as_ref()),
+        "started_at": status.started_at,
+        "homes": status.homes.iter().map(output::id).collect::<Vec<_>>(),
+        "peers_online": status.peers_online,
+        "sessions": status.sessions.iter().map(session_json).collect::<Vec<_>>(),
+        "queued": status.queued,
+        "sent": status.sent,
+        "received": status.received,
+        "warnings": status.warnings,
+        "version": status.version,
+        "listening": status.listening,
+    })
+}
+
+fn session_json(session: &SessionStatus) -> Value {
+    json!({
+        "id": output::id(&session.node_id),
+        "name": session.name,
+        "via": output::via(&session.via),
+        "round_trip_us": session.round_trip_us,
+        "since": session.since,
+        "key_exchange": session.key_exchange,
+        "skew_ms": session.skew_ms,
+    })
+}
+
+fn peer_lines(status: &MessengerStatusResponse) -> Vec<String> {
+    let homes = match status.homes.as_slice() {
+        [] => "none: only nodes of this network are reachable".to_owned(),
+        homes => homes.iter().map(output::short).collect::<Vec<_>>().join(", "),
+    };
+    let mut lines = vec![
+        format!("peer {} of network {}", status.name, output::network(status.network.as_ref())),
+        format!("id         {}", output::id(&status.node_id)),
+        format!("running    since {}, version {}", output::clock(&status.started_at), status.version),
+        format!("bridges    {homes}"),
+        format!("knows      {} peers online", status.peers_online),
+        format!("messages   {} received, {} sent, {} on their way", status.received, status.sent, status.queued),
+        format!("listening  {}", status.listening.join(", ")),
+    ];
+    lines.extend(status.sessions.iter().map(|session| {
+        format!(
+            "session    {} via {}, {}, {}",
+            output::harmless(&session.name),
+            output::via_text(&session.via),
+            output::milliseconds(session.round_trip_us),
+            session.key_exchange
+        )
+    }));
+    lines.extend(status.warnings.iter().map(|warning| format!("warning    {}", output::harmless(warning))));
+    lines
+}

@@ -1,0 +1,123 @@
+//! The configuration file: the same names as the options, in a table per command.
+
+use std::{
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+use identity::NodeId;
+use serde::Deserialize;
+
+use crate::{
+    args::{Listen, LogFormat},
+    exit::{Failure, Fault},
+};
+
+const FOLDER: &str = "causeway";
+const FILE: &str = "config.toml";
+
+/// The whole file. An unknown name is an error: a misspelt option that does nothing costs a night.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub(crate) struct File {
+    pub(crate) log: Option<String>,
+    pub(crate) log_format: Option<LogFormat>,
+    pub(crate) bridge: BridgeTable,
+    pub(crate) peer: PeerTable,
+}
+
+/// `[bridge]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub(crate) struct BridgeTable {
+    pub(crate) name: Option<String>,
+    pub(crate) network: Option<String>,
+    pub(crate) data: Option<PathBuf>,
+    pub(crate) interface: Vec<String>,
+    pub(crate) discovery_port: Option<u16>,
+    pub(crate) greeting_port: Option<u16>,
+    #[serde(deserialize_with = "parsed")]
+    pub(crate) listen: Option<Listen>,
+    pub(crate) link: Vec<String>,
+    #[serde(deserialize_with = "node_ids")]
+    pub(crate) trust: Vec<NodeId>,
+    #[serde(deserialize_with = "node_ids")]
+    pub(crate) operator: Vec<NodeId>,
+    pub(crate) proxy_port: Option<u16>,
+    pub(crate) control_port: Option<u16>,
+    pub(crate) metrics_port: Option<u16>,
+    pub(crate) congestion: Option<String>,
+    pub(crate) grace: Option<u64>,
+}
+
+/// `[peer]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub(crate) struct PeerTable {
+    pub(crate) name: Option<String>,
+    pub(crate) network: Option<String>,
+    pub(crate) data: Option<PathBuf>,
+    pub(crate) interface: Vec<String>,
+    pub(crate) discovery_port: Option<u16>,
+    pub(crate) greeting_port: Option<u16>,
+    #[serde(deserialize_with = "parsed")]
+    pub(crate) listen: Option<Listen>,
+    pub(crate) bridge: Vec<String>,
+    pub(crate) peer: Vec<String>,
+    pub(crate) metrics_listen: Option<SocketAddr>,
+}
+
+/// Reads the file that was asked for, or the one in its usual place, which may be missing.
+pub(crate) fn read(asked: Option<&Path>) -> anyhow::Result<File> {
+    let usual = || directories::BaseDirs::new().map(|dirs| dirs.config_dir().join(FOLDER).join(FILE));
+    let Some(path) = asked.map(PathBuf::from).or_else(usual) else { return Ok(File::default()) };
+    let text = match std::fs::read_to_string(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && asked.is_none() => return Ok(File::default()),
+        read => read.with_context(|| format!("cannot read the configuration file {}", path.display()))?,
+    };
+    toml::from_str(&text).map_err(|error| {
+        Fault::error(Failure::Usage, format!("{} cannot be understood: {error}", path.display()))
+    })
+}
+
+fn parsed<'de, D: serde::Deserializer<'de>>(source: D) -> Result<Option<Listen>, D::Error> {
+    let text = String::deserialize(source)?;
+    text.parse().map(Some).map_err(serde::de::Error::custom)
+}
+
+fn node_ids<'de, D: serde::Deserializer<'de>>(source: D) -> Result<Vec<NodeId>, D::Error> {
+    let texts = Vec::<String>::deserialize(source)?;
+    texts.iter().map(|text| text.parse().map_err(serde::de::Error::custom)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_of_the_docs_is_understood() {
+        let file: File = toml::from_str(
+            r#"
+            log = "debug"
+            [bridge]
+            name = "attic"
+            network = "home"
+            listen = "192.168.1.5"
+            metrics-port = 0
+            link = ["quic://cloud.example.org:30020/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"]
+            "#,
+        )
+        .unwrap();
+        assert_eq!(file.bridge.name.as_deref(), Some("attic"));
+        assert_eq!(file.bridge.metrics_port, Some(0));
+        assert_eq!(file.bridge.link.len(), 1);
+    }
+
+    #[test]
+    fn a_misspelt_name_is_refused() {
+        let error = toml::from_str::<File>("[peer]\nnetwrok = \"home\"").unwrap_err().to_string();
+        assert!(error.contains("netwrok"), "{error}");
+    }
+}

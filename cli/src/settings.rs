@@ -1,0 +1,149 @@
+//! What it means: command line, environment and configuration file together, checked, with their defaults.
+
+use std::{path::PathBuf, time::Duration};
+
+use discovery::Target;
+use gateway::{BridgeConfig, Congestion, Discovery, LinkUrl, Port};
+use peer::PeerConfig;
+use runtime::telemetry;
+
+use crate::{
+    args::{BridgeArgs, Command, Global, LogFormat, PeerArgs},
+    data::{self, Kind},
+    exit::{Failure, Fault},
+    file::{BridgeTable, File, PeerTable},
+};
+
+/// How long a bridge lets open streams go on after SIGTERM.
+const DEFAULT_GRACE: Duration = Duration::from_secs(10);
+/// What a node that runs logs.
+const NODE_FILTER: &str = "info";
+/// What a command that only asks logs.
+const COMMAND_FILTER: &str = "warn";
+
+/// A bridge to run.
+pub(crate) struct BridgeSettings {
+    pub(crate) config: BridgeConfig,
+    pub(crate) grace: Duration,
+}
+
+/// Starts logging as asked for.
+pub(crate) fn start_logging(global: &Global, file: &File, command: &Command) -> anyhow::Result<()> {
+    let format = match global.log_format.or(file.log_format) {
+        Some(LogFormat::Json) => telemetry::Format::Json,
+        Some(LogFormat::Text) | None => telemetry::Format::Text,
+    };
+    let usual = match command {
+        Command::Bridge(_) | Command::Peer(_) => NODE_FILTER,
+        _ => COMMAND_FILTER,
+    };
+    let filter = global.log.as_deref().or(file.log.as_deref()).unwrap_or(usual);
+    telemetry::init(format, filter).map_err(|error| usage(error.to_string()))
+}
+
+/// What `causeway bridge` is to run.
+pub(crate) fn bridge(args: BridgeArgs, file: BridgeTable) -> anyhow::Result<BridgeSettings> {
+    let name = args.node.name.or(file.name).unwrap_or_else(host_name);
+    let network = network(args.node.network.or(file.network))?;
+    let data = data_of(args.node.data.or(file.data), Kind::Bridge, &name)?;
+    let mut config = BridgeConfig::new(data, name, network);
+    let listen = args.listen.or(file.listen);
+    config.listen = listen.map(|listen| listen.ip);
+    config.ports.link = port(listen.and_then(|listen| listen.port));
+    config.ports.proxy = port(args.proxy_port.or(file.proxy_port));
+    config.ports.control = port(args.control_port.or(file.control_port));
+    config.ports.greeting = port(args.node.greeting_port.or(file.greeting_port));
+    config.ports.metrics = port(args.metrics_port.or(file.metrics_port));
+    config.links = links(&first(args.links, file.link))?;
+    config.trust = first(args.trust, file.trust);
+    config.operators = first(args.operators, file.operator);
+    config.interfaces = first(args.node.interfaces, file.interface);
+    if let Some(port) = args.node.discovery_port.or(file.discovery_port) {
+        config.discovery = Discovery::Multicast(port);
+    }
+    if let Some(name) = args.congestion.or(file.congestion) {
+        config.congestion = congestion(&name)?;
+    }
+    let grace = args.grace.or(file.grace).map_or(DEFAULT_GRACE, Duration::from_secs);
+    Ok(BridgeSettings { config, grace })
+}
+
+/// What `causeway peer` is to run.
+pub(crate) fn peer(args: PeerArgs, file: PeerTable) -> anyhow::Result<PeerConfig> {
+    let name = args.node.name.or(file.name).unwrap_or_else(user_name);
+    let network = network(args.node.network.or(file.network))?;
+    let data = data_of(args.node.data.or(file.data), Kind::Peer, &name)?;
+    let mut config = PeerConfig::new(data, name, network);
+    let listen = args.listen.or(file.listen);
+    config.listen = listen.map(|listen| listen.ip);
+    config.ports.secure = peer_port(listen.and_then(|listen| listen.port));
+    config.ports.greeting = peer_port(args.node.greeting_port.or(file.greeting_port));
+    config.bridges = targets(&first(args.bridges, file.bridge))?;
+    config.peers = targets(&first(args.peers, file.peer))?;
+    config.interfaces = first(args.node.interfaces, file.interface);
+    config.metrics = args.metrics_listen.or(file.metrics_listen);
+    if let Some(port) = args.node.discovery_port.or(file.discovery_port) {
+        config.discovery = peer::Discovery::Multicast(port);
+    }
+    Ok(config)
+}
+
+/// The person's name on this machine: a peer's default name.
+pub(crate) fn user_name() -> String {
+    std::env::var("USER").ok().filter(|name| !name.is_empty()).unwrap_or_else(host_name)
+}
+
+fn host_name() -> String {
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    if name.is_empty() { "unnamed".into() } else { name }
+}
+
+fn network(given: Option<String>) -> anyhow::Result<String> {
+    given.ok_or_else(|| {
+        usage("which network is this machine in? Name it with --network, such as `--network home`; all nodes of one LAN use the same name".into())
+    })
+}
+
+fn data_of(given: Option<PathBuf>, kind: Kind, name: &str) -> anyhow::Result<PathBuf> {
+    given.map_or_else(|| data::default_for(kind, name), Ok)
+}
+
+const fn port(asked: Option<u16>) -> Port {
+    match asked {
+        Some(port) => Port::Exact(port),
+        None => Port::Default,
+    }
+}
+
+const fn peer_port(asked: Option<u16>) -> peer::Port {
+    match asked {
+        Some(port) => peer::Port::Exact(port),
+        None => peer::Port::Default,
+    }
+}
+
+/// The command line and the environment replace a list of the file, they do not add to it.
+fn first<T>(typed: Vec<T>, file: Vec<T>) -> Vec<T> {
+    if typed.is_empty() { file } else { typed }
+}
+
+fn links(texts: &[String]) -> anyhow::Result<Vec<LinkUrl>> {
+    texts.iter().map(|text| text.parse().map_err(|error: gateway::InvalidLinkUrl| usage(error.to_string()))).collect()
+}
+
+fn targets(texts: &[String]) -> anyhow::Result<Vec<Target>> {
+    texts.iter().map(|text| text.parse().map_err(|error: discovery::InvalidTarget| usage(error.to_string()))).collect()
+}
+
+fn congestion(name: &str) -> anyhow::Result<Congestion> {
+    match name {
+        "cubic" => Ok(Congestion::Cubic),
+        "newreno" => Ok(Congestion::NewReno),
+        "bbr" => Ok(Congestion::Bbr),
+        other => Err(usage(format!("there is no congestion controller `{other}`: choose cubic, newreno or bbr"))),
+    }
+}
+
+fn usage(sentence: String) -> anyhow::Error {
+    Fault::error(Failure::Usage, sentence)
+}
