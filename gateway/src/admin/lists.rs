@@ -1,0 +1,138 @@
+//! The lists behind one lock, and those who must know of a change.
+
+use std::{
+    collections::BTreeSet,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use identity::NodeId;
+use tokio::sync::watch;
+
+use super::AdminError;
+use crate::{
+    actor::{ActorHandle, Command},
+    invitation::Ledger,
+    link::Admission,
+    link_list::LinkList,
+    link_url::LinkUrl,
+    settings::SettingsError,
+    trust::{Source, TrustList},
+    wall,
+};
+
+/// The lists of a bridge. Cheap to clone. Changes write files: they run where blocking is allowed.
+#[derive(Debug, Clone)]
+pub(crate) struct Lists(Arc<Mutex<Opened>>);
+
+/// The lists themselves.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) trust: TrustList,
+    pub(crate) links: LinkList,
+    pub(crate) ledger: Ledger,
+    trusted: watch::Sender<Arc<BTreeSet<NodeId>>>,
+    actor: ActorHandle,
+}
+
+impl Lists {
+    /// Reads the lists of a data directory; `links` and `trust` are options of this run.
+    pub(crate) fn open(
+        data: &Path,
+        own: NodeId,
+        links: &[LinkUrl],
+        trust: &[NodeId],
+        actor: ActorHandle,
+    ) -> Result<(Self, watch::Receiver<Arc<BTreeSet<NodeId>>>), SettingsError> {
+        // Who names a bridge to be linked means to trust it.
+        let options: Vec<NodeId> = trust.iter().copied().chain(links.iter().map(|url| url.id)).collect();
+        let links = LinkList::load(data, own, links)?;
+        let trust = TrustList::load(data, own, &options)?;
+        let ledger = Ledger::load(data)?;
+        let (trusted, watched) = watch::channel(trust.ids());
+        let lists = Opened { trust, links, ledger, trusted, actor };
+        Ok((Self(Arc::new(Mutex::new(lists))), watched))
+    }
+
+    pub(crate) fn look<T>(&self, look: impl FnOnce(&Opened) -> T) -> T {
+        look(&self.lock())
+    }
+
+    /// Makes a change on a thread that may wait for the disk.
+    pub(crate) async fn change<T, F>(&self, change: F) -> Result<T, AdminError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Opened) -> Result<T, AdminError> + Send + 'static,
+    {
+        let lists = self.clone();
+        let done = tokio::task::spawn_blocking(move || change(&mut lists.lock()));
+        done.await.map_err(|_| AdminError::Stopping)?
+    }
+
+    /// Lets a bridge in that shows the secret of an open invitation.
+    pub(crate) async fn redeem(&self, by: NodeId, secret: Bytes) -> Result<(), AdminError> {
+        self.change(move |lists| {
+            lists.ledger.redeem(&secret, by, wall::now_ms())?;
+            lists.add_trust(by, Source::Invitation).map(|_| ())
+        })
+        .await
+    }
+
+    /// Whether some invitation is open: else a stranger need not be heard.
+    pub(crate) fn is_open(&self) -> bool {
+        self.look(|lists| lists.ledger.is_open(wall::now_ms()))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Opened> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Opened {
+    /// Whether the bridge is new on the list.
+    pub(crate) fn add_trust(&mut self, id: NodeId, source: Source) -> Result<bool, AdminError> {
+        let added = self.trust.add(id, source)?;
+        if added {
+            self.tell(id, true);
+        }
+        Ok(added)
+    }
+
+    /// Whether it was on the list. It is off it even when the file could not be written.
+    pub(crate) fn remove_trust(&mut self, id: NodeId) -> Result<bool, AdminError> {
+        let removed = self.trust.remove(id);
+        if !matches!(removed, Ok(false)) {
+            self.tell(id, false);
+        }
+        Ok(removed?)
+    }
+
+    fn tell(&self, bridge: NodeId, trusted: bool) {
+        self.trusted.send_replace(self.trust.ids());
+        // A bridge that is stopping has no log to write it to.
+        let _ = self.actor.blocking_tell(Command::Trust { bridge, trusted });
+    }
+}
+
+impl Admission for Lists {
+    fn is_open(&self) -> bool {
+        Self::is_open(self)
+    }
+
+    fn redeem(&self, bridge: NodeId, invitation: Bytes) -> BoxFuture<'_, bool> {
+        Box::pin(async move {
+            match Self::redeem(self, bridge, invitation).await {
+                Ok(()) => {
+                    tracing::info!(bridge = %bridge.short(), "an invited bridge joined");
+                    true
+                }
+                Err(error) => {
+                    tracing::warn!(bridge = %bridge.short(), %error, "an invitation was not accepted");
+                    false
+                }
+            }
+        })
+    }
+}

@@ -1,0 +1,237 @@
+//! Putting a bridge together: bind, build, spawn.
+
+use std::sync::Arc;
+
+use identity::Network;
+use prometheus_client::registry::Registry;
+use runtime::{TaskGroup, metrics::Health};
+use tokio::sync::{Notify, broadcast, mpsc, oneshot};
+use topology::Policy;
+use tracing::info_span;
+
+use super::{
+    AbortOnDrop, Bridge, StartError,
+    ground::{Finding, Ground, Memory},
+};
+use crate::{
+    actor::{Actor, ActorHandle, Change, Inbox, Parts},
+    admin::{Admin, Lists, Own, target},
+    config::BridgeConfig,
+    endpoint::LinkEndpoint,
+    greeting::Greeter,
+    keeper::Keeper,
+    limits::{ACTOR_QUEUE, CHANGES_QUEUE, LINK_EVENT_QUEUE},
+    link::{DEFAULT_WINDOW_BYTES, Introduction, LinkEvent, LinkParts, Links, Trust, incoming_streams},
+    loading::Loaded,
+    metrics::Metrics,
+    ports::{self, Listeners},
+    proxy::{Proxy, ProxyParts, limits::ProxyLimits},
+    serve,
+    shared::{Inner, Shared},
+    stream,
+    table::Table,
+    wall,
+};
+
+/// What carries peers' streams and the gossip.
+struct Plane {
+    links: Links,
+    link_group: TaskGroup,
+    events: mpsc::Receiver<LinkEvent>,
+    proxy: Proxy,
+    table: Table,
+    metrics: stream::Metrics,
+}
+
+/// The actor, running.
+struct Running {
+    changes: broadcast::Sender<Change>,
+    metrics: Metrics,
+    keeper: oneshot::Receiver<Keeper>,
+}
+
+/// Listeners that are taken up last.
+struct Doors {
+    greeting: tokio::net::TcpListener,
+    control: tokio::net::TcpListener,
+    metrics: tokio::net::TcpListener,
+}
+
+pub(super) async fn start(config: BridgeConfig, group: &TaskGroup) -> Result<Bridge, StartError> {
+    let ground = Ground::prepare(config).await?;
+    let config = &ground.config;
+    let listeners =
+        ports::listen(&config.data, config.listen, &config.ports, &ground.identity, config.congestion)?;
+    let finding = ground.find(&listeners.addresses, group).await?;
+    let memory = ground.remember(&finding.network).await?;
+    assemble(ground, listeners, finding, memory, group).await
+}
+
+/// Spawns everything. From here on the bridge serves.
+async fn assemble(
+    ground: Ground,
+    listeners: Listeners,
+    finding: Finding,
+    memory: Memory,
+    group: &TaskGroup,
+) -> Result<Bridge, StartError> {
+    let Listeners { proxy, greeting, control, metrics, link, addresses } = listeners;
+    let doors = Doors { greeting, control, metrics };
+    let (commands, commanded) = mpsc::channel(ACTOR_QUEUE);
+    let actor = ActorHandle::new(commands);
+    let config = &ground.config;
+    let own = ground.description.id();
+    let (lists, trust) = Lists::open(&config.data, own, &config.links, &config.trust, actor.clone())?;
+    let warnings = warnings(&memory.loaded, &link);
+    let mut plane = Plane::spawn(&ground, &finding.network, (link, proxy), (&lists, &trust), group);
+    let events = std::mem::replace(&mut plane.events, mpsc::channel(1).1);
+    let inbox = |kept| Inbox { commands: commanded, links: events, discovery: finding.events, kept };
+    let running = Running::spawn(&ground, memory, &plane, (trust, warnings), inbox, group)?;
+    let admin = Admin::new(
+        own_of(&ground, &finding.network, addresses.link.port()),
+        lists.clone(),
+        plane.links.clone(),
+    );
+    let shared: Shared = Arc::new(Inner {
+        description: ground.description.clone(),
+        network: finding.network,
+        addresses,
+        operators: config.operators.iter().copied().collect(),
+        started_ms: wall::now_ms(),
+        table: plane.table.clone(),
+        actor,
+        changes: running.changes,
+        links: plane.links.clone(),
+        proxy: plane.proxy,
+        admin,
+        metrics: running.metrics,
+        streams: plane.metrics,
+        group: group.child(),
+        stop_asked: Notify::new(),
+    });
+    for url in lists.look(|lists| lists.links.iter().cloned().collect::<Vec<_>>()) {
+        plane.links.add(target(&url));
+    }
+    serve::control(group, doors.control, &ground.identity, Arc::clone(&shared)).await?;
+    let greeter = Arc::new(Greeter { table: plane.table, discovery: finding.discovery.clone() });
+    serve::greeting(group, doors.greeting, finding.announcer, greeter, finding.metrics.clone()).await;
+    let registry = Arc::new(registry(&shared, &finding.metrics));
+    runtime::metrics::serve(group, doors.metrics, registry, health(&shared));
+    let socket = serve::console(group, &config.data, Arc::clone(&shared)).await;
+    let socket = socket.map_err(|source| StartError::Socket { data: config.data.clone(), source })?;
+    tracing::info!(bridge = %own, network = shared.network.name, "the bridge runs");
+    Ok(Bridge {
+        shared,
+        group: group.clone(),
+        links: plane.link_group,
+        discovery: finding.discovery,
+        keeper: running.keeper,
+        store: ground.store,
+        socket,
+        _guard: AbortOnDrop(group.clone()),
+    })
+}
+
+impl Plane {
+    fn spawn(
+        ground: &Ground,
+        network: &Network,
+        (endpoint, proxy): (LinkEndpoint, tokio::net::TcpListener),
+        (lists, trust): (&Lists, &Trust),
+        group: &TaskGroup,
+    ) -> Self {
+        let metrics = stream::Metrics::default();
+        let table = Table::default();
+        let link_group = group.child();
+        let (link_events, events) = mpsc::channel(LINK_EVENT_QUEUE);
+        let (streams, incoming) = incoming_streams();
+        let parts = LinkParts {
+            endpoint,
+            introduction: Introduction { description: ground.description.clone(), network: network.clone() },
+            trust: trust.clone(),
+            admission: Arc::new(lists.clone()),
+            events: link_events,
+            streams,
+            metrics: metrics.clone(),
+            window_bytes: DEFAULT_WINDOW_BYTES,
+        };
+        let links = Links::spawn(&link_group, parts);
+        let parts = ProxyParts {
+            listener: proxy,
+            links: links.clone(),
+            incoming,
+            directory: Arc::new(table.clone()),
+            limits: ProxyLimits::default(),
+            metrics: metrics.clone(),
+        };
+        let proxy = Proxy::spawn(group, parts);
+        Self { links, link_group, events, proxy, table, metrics }
+    }
+}
+
+impl Running {
+    fn spawn(
+        ground: &Ground,
+        memory: Memory,
+        plane: &Plane,
+        (trust, warnings): (Trust, Vec<String>),
+        inbox: impl FnOnce(mpsc::Receiver<crate::keeper::Kept>) -> Inbox,
+        group: &TaskGroup,
+    ) -> Result<Self, StartError> {
+        let (keeper, kept) =
+            Keeper::spawn(Arc::clone(&ground.store), memory.logs.clone()).map_err(StartError::Thread)?;
+        let (changes, _) = broadcast::channel(CHANGES_QUEUE);
+        let metrics = Metrics::default();
+        let parts = Parts {
+            core: memory.core,
+            keeper,
+            logs: memory.logs,
+            links: plane.links.clone(),
+            table: plane.table.clone(),
+            changes: changes.clone(),
+            metrics: metrics.clone(),
+            warnings,
+        };
+        let trusted = trust.borrow().iter().copied().collect();
+        let begin = topology::Start { seed: rand::random(), trusted, policy: Policy::default() };
+        let actor = Actor::start(parts, begin);
+        let (ended, keeper) = oneshot::channel();
+        let (inbox, token) = (inbox(kept), group.clone());
+        group.spawn(info_span!("actor"), async move {
+            // Nobody waits for it when the bridge was dropped.
+            let _ = ended.send(actor.run(inbox, token).await);
+        });
+        Ok(Self { changes, metrics, keeper })
+    }
+}
+
+fn own_of(ground: &Ground, network: &Network, link_port: u16) -> Own {
+    Own {
+        key: Arc::new(ground.identity.key().clone()),
+        name: ground.description.name().to_owned(),
+        network: network.clone(),
+        link_port,
+        listen: ground.config.listen.filter(|address| !address.is_unspecified()),
+    }
+}
+
+fn warnings(loaded: &Loaded, link: &LinkEndpoint) -> Vec<String> {
+    let mut warnings = loaded.cut.clone();
+    warnings.extend(link.small_buffers().map(|small| small.to_string()));
+    warnings
+}
+
+fn registry(shared: &Inner, discovery: &discovery::Metrics) -> Registry {
+    let mut registry = Registry::with_prefix("causeway");
+    discovery.register(&mut registry);
+    let bridge = registry.sub_registry_with_prefix("bridge");
+    shared.metrics.register(bridge);
+    shared.streams.register(bridge);
+    registry
+}
+
+/// A bridge is healthy while it takes new connections; what impairs it otherwise is a warning in its status.
+fn health(shared: &Shared) -> Health {
+    let table = shared.table.clone();
+    Arc::new(move || if table.is_draining() { Err("draining".into()) } else { Ok(()) })
+}

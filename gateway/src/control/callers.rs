@@ -1,0 +1,82 @@
+//! Who calls, and what they may.
+
+use std::{net::SocketAddr, time::Instant};
+
+use identity::{NodeId, tls::node_of_certificate};
+use runtime::rpc::PeerInfo;
+use tonic::Request;
+
+use super::ControlService;
+use crate::limits::{MAX_FOLLOWERS, MAX_FOLLOWERS_PER_NODE};
+
+/// Why a request is not served. The caller is at fault; nothing changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refused {
+    #[error("the control port needs a TLS client certificate with a node id, as `causeway` nodes have")]
+    Stranger,
+    #[error("too many requests from this node or its address; slow down")]
+    TooFast,
+    #[error(
+        "{MAX_FOLLOWERS} nodes follow this bridge already, or {MAX_FOLLOWERS_PER_NODE} times this one; close one of the streams"
+    )]
+    TooManyFollowers,
+    #[error("only nodes of this bridge's network may ask this: register first")]
+    NotRegistered,
+    #[error(
+        "this needs a place on the operators' list (`operators` in the bridge's configuration), or the local socket"
+    )]
+    NoOperator,
+    #[error("this bridge is stopping; use another one")]
+    Draining,
+    #[error("the {0} is not the caller's: its id is another one than that of the TLS certificate")]
+    NotTheCallers(&'static str),
+    #[error("a node id has 32 bytes")]
+    NoNodeId,
+    #[error("the {0} is missing or does not fit")]
+    Missing(&'static str),
+    #[error(
+        "this bridge serves the network {ours}, and the announcement names {theirs}; check --network, and that both are in the same one"
+    )]
+    Network { ours: String, theirs: String },
+}
+
+/// An authenticated caller.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Caller {
+    pub(crate) id: NodeId,
+    pub(crate) address: SocketAddr,
+}
+
+impl ControlService {
+    /// Any node that proves its id, within its rate.
+    pub(super) fn caller<T>(&self, request: &Request<T>) -> Result<Caller, Refused> {
+        let info = request.extensions().get::<PeerInfo>().ok_or(Refused::Stranger)?;
+        let address = info.remote.ok_or(Refused::Stranger)?;
+        let certificate = info.certificate.as_ref().ok_or(Refused::Stranger)?;
+        let id = node_of_certificate(certificate).map_err(|_| Refused::Stranger)?;
+        let now = Instant::now();
+        let (nodes, addresses) = (&self.rates_of_nodes, &self.rates_of_addresses);
+        if !nodes.take(id, now) || !addresses.take(address.ip().to_canonical(), now) {
+            self.shared.metrics.control_refused();
+            return Err(Refused::TooFast);
+        }
+        Ok(Caller { id, address })
+    }
+
+    /// A node of this network, or an operator.
+    pub(super) fn member<T>(&self, request: &Request<T>) -> Result<Caller, Refused> {
+        let caller = self.caller(request)?;
+        let is_local = self.shared.table.peer(&caller.id).is_some_and(|known| known.is_local());
+        if is_local || self.shared.operators.contains(&caller.id) {
+            Ok(caller)
+        } else {
+            Err(Refused::NotRegistered)
+        }
+    }
+
+    /// An operator.
+    pub(super) fn operator<T>(&self, request: &Request<T>) -> Result<Caller, Refused> {
+        let caller = self.caller(request)?;
+        if self.shared.operators.contains(&caller.id) { Ok(caller) } else { Err(Refused::NoOperator) }
+    }
+}

@@ -1,0 +1,154 @@
+//! What a bridge counts of its log, gossip and control; streams and links count for themselves.
+
+use identity::NodeId;
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    registry::Registry,
+};
+use prost::Message as _;
+use proto::log::v1::{Event, Kind};
+use topology::{Counts, Entry};
+
+/// The bridge's counters and gauges. Clones share their values.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Metrics {
+    appended: Family<KindLabels, Counter>,
+    received: Family<KindLabels, Counter>,
+    gossip: Family<GossipLabels, Counter>,
+    dials_failed: Counter,
+    registrations_refused: Counter,
+    control_refused: Counter,
+    local_peers: Gauge,
+    store_bytes: Gauge,
+    waiting_bytes: Gauge,
+    open_logs: Gauge,
+    counts: Family<CountLabels, Gauge>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KindLabels {
+    kind: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct GossipLabels {
+    bridge: String,
+    direction: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CountLabels {
+    what: &'static str,
+}
+
+impl Metrics {
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        registry.register("events_appended", "Own events, by kind", self.appended.clone());
+        registry.register("events_received", "Foreign events taken over, by kind", self.received.clone());
+        registry.register("gossip_bytes", "Bytes of frames, by link and direction", self.gossip.clone());
+        registry.register("dials_failed", "Dials for links that failed", self.dials_failed.clone());
+        registry.register(
+            "registrations_refused",
+            "Registrations not taken",
+            self.registrations_refused.clone(),
+        );
+        registry.register("control_refused", "Control requests over the rate", self.control_refused.clone());
+        registry.register("local_peers", "Peers of the own network", self.local_peers.clone());
+        registry.register("store_waiting_bytes", "Bytes that wait for the disk", self.waiting_bytes.clone());
+        registry.register("store_bytes", "Bytes that the store takes on the disk", self.store_bytes.clone());
+        registry.register("logs_open", "Logs that are open in the store", self.open_logs.clone());
+        registry.register("core", "The core's own numbers, by what they count", self.counts.clone());
+    }
+
+    pub(crate) fn events_appended(&self, entries: &[Entry]) {
+        entries.iter().for_each(|entry| count(&self.appended, entry));
+    }
+
+    pub(crate) fn events_received(&self, entries: &[Entry]) {
+        entries.iter().for_each(|entry| count(&self.received, entry));
+    }
+
+    pub(crate) fn gossip_sent(&self, bridge: NodeId, bytes: usize) {
+        self.gossip(bridge, "out", bytes);
+    }
+
+    pub(crate) fn gossip_received(&self, bridge: NodeId, bytes: usize) {
+        self.gossip(bridge, "in", bytes);
+    }
+
+    /// Forgets a bridge that is not linked any more, so that the labels stay bounded by the links.
+    pub(crate) fn forget(&self, bridge: NodeId) {
+        for direction in ["in", "out"] {
+            self.gossip.remove(&GossipLabels { bridge: bridge.to_string(), direction });
+        }
+    }
+
+    pub(crate) fn dial_failed(&self) {
+        self.dials_failed.inc();
+    }
+
+    pub(crate) fn registration_refused(&self) {
+        self.registrations_refused.inc();
+    }
+
+    pub(crate) fn control_refused(&self) {
+        self.control_refused.inc();
+    }
+
+    pub(crate) fn set_local(&self, peers: usize) {
+        self.local_peers.set(gauge(peers as u64));
+    }
+
+    pub(crate) fn set_store(&self, waiting: usize, size: u64, logs: usize) {
+        self.store_bytes.set(gauge(size));
+        self.waiting_bytes.set(gauge(waiting as u64));
+        self.open_logs.set(gauge(logs as u64));
+    }
+
+    pub(crate) fn set_core(&self, counts: &Counts) {
+        let all = [
+            ("own_events", counts.own_events),
+            ("undurable_events", counts.undurable_events),
+            ("events_accepted", counts.events_accepted),
+            ("events_duplicate", counts.events_duplicate),
+            ("events_sent", counts.events_sent),
+            ("segments_invalid", counts.segments_invalid),
+            ("segments_refused", counts.segments_refused),
+            ("frames", counts.frames),
+            ("unstored_bytes", counts.unstored_bytes),
+            ("logs", counts.logs),
+            ("bridges", counts.bridges),
+            ("candidates", counts.candidates),
+            ("peers", counts.peers),
+            ("links", counts.links),
+            ("forks", counts.forks),
+            ("clock_regressions", counts.clock_regressions),
+            ("route_computations", counts.route_computations),
+            ("damped", counts.damped),
+            ("deferred", counts.deferred),
+        ];
+        for (what, value) in all {
+            self.counts.get_or_create(&CountLabels { what }).set(gauge(value));
+        }
+    }
+
+    fn gossip(&self, bridge: NodeId, direction: &'static str, bytes: usize) {
+        self.gossip
+            .get_or_create(&GossipLabels { bridge: bridge.to_string(), direction })
+            .inc_by(bytes as u64);
+    }
+}
+
+fn count(family: &Family<KindLabels, Counter>, entry: &Entry) {
+    let kind =
+        Event::decode(entry.event.clone()).map_or("undecodable", |event| match Kind::try_from(event.kind) {
+            Ok(kind) => kind.as_str_name(),
+            Err(_) => "unknown",
+        });
+    family.get_or_create(&KindLabels { kind }).inc();
+}
+
+fn gauge(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,188 @@
+//! What a bridge tells of itself, as the messages of the control interfaces.
+
+use std::{collections::BTreeMap, time::SystemTime};
+
+use identity::{Network, NodeId};
+use proto::{
+    bridge::v1::{
+        ExplainResponse, KnownPeer, Link, LinksResponse, PeersResponse, StatusResponse, WakeResponse,
+    },
+    node::v1::NodeKind,
+};
+use topology::{BridgeState, BridgeView, LinkView, PeerState};
+
+use crate::{
+    actor::Gone,
+    limits::MAX_PEER_ROWS,
+    link::LinkStatus,
+    shared::Inner,
+    table::{Known, Table},
+    wall,
+};
+
+pub(crate) async fn status(shared: &Inner) -> Result<StatusResponse, Gone> {
+    let look = shared.actor.look().await?;
+    let own = look.own;
+    let links = shared.links.statuses();
+    let up = links.iter().filter(|link| link.connection.is_some()).count();
+    let local = look.local_peers as u64;
+    let remote = shared.table.peers().iter().filter(|(_, known)| !known.is_local()).count();
+    Ok(StatusResponse {
+        node_id: shared.id().to_bytes(),
+        name: shared.description.name().to_owned(),
+        network: Some(shared.network.to_proto()),
+        started_at: wall::rfc3339(shared.started_ms),
+        epoch: own.map(|own| own.epoch.to_bytes()).unwrap_or_default(),
+        head: own.map_or(0, |own| own.head),
+        durable_head: own.map_or(0, |own| own.durable),
+        links_up: count(up as u64),
+        links_configured: count(shared.admin.links_configured() as u64),
+        local_peers: count(local),
+        remote_peers: count(remote as u64),
+        bridges_known: count(look.counts.bridges),
+        streams_open: count(shared.proxy.open() as u64),
+        streams_total: shared.streams.streams_opened.get(),
+        bytes_relayed: shared.bytes_relayed(),
+        draining: shared.table.is_draining(),
+        warnings: look.warnings,
+        version: env!("CARGO_PKG_VERSION").into(),
+        listening: shared.addresses.lines(),
+    })
+}
+
+pub(crate) async fn links(shared: &Inner) -> Result<LinksResponse, Gone> {
+    let look = shared.actor.look().await?;
+    let views: BTreeMap<NodeId, LinkView> = look.links.into_iter().map(|view| (view.bridge, view)).collect();
+    let links = shared.links.statuses();
+    let links =
+        links.into_iter().map(|status| link(&shared.table, views.get(&status.bridge), status)).collect();
+    Ok(LinksResponse { links })
+}
+
+fn link(table: &Table, view: Option<&LinkView>, status: LinkStatus) -> Link {
+    let known = table.bridge(&status.bridge);
+    let name = status.description.as_ref().map(|description| description.name().to_owned());
+    let name = name.or_else(|| known.as_deref().map(bridge_name)).unwrap_or_default();
+    let network = status.network.or_else(|| known.and_then(|known| known.network.clone()));
+    Link {
+        node_id: status.bridge.to_bytes(),
+        name,
+        address: status.address,
+        state: status.state.as_str().into(),
+        round_trip_us: u32::try_from(status.rtt.as_micros()).unwrap_or(u32::MAX),
+        cost_us: view.map_or(0, |view| view.cost_us),
+        since: wall::rfc3339(millis(status.since)),
+        reason: status.reason,
+        skew_ms: view.and_then(|view| view.skew_ms).unwrap_or(0),
+        network: network.as_ref().map(Network::to_proto),
+        bytes_in: status.bytes_in,
+        bytes_out: status.bytes_out,
+    }
+}
+
+/// All nodes but this one: bridges and peers, local and remote. Copied out of the table, so it may take a moment for
+/// many, and holds nobody up.
+pub(crate) fn peers(shared: &Inner) -> PeersResponse {
+    let own = shared.id();
+    let rtt: BTreeMap<NodeId, u32> = shared
+        .links
+        .statuses()
+        .into_iter()
+        .map(|link| (link.bridge, u32::try_from(link.rtt.as_micros()).unwrap_or(u32::MAX)))
+        .collect();
+    let bridges = shared.table.bridges().into_iter().filter(|bridge| bridge.id != own);
+    let bridges = bridges.map(|bridge| bridge_row(&bridge, rtt.get(&bridge.id).copied().unwrap_or(0)));
+    let peers = shared.table.peers().into_iter().map(|(id, known)| peer_row(id, &known));
+    PeersResponse { peers: bridges.chain(peers).take(MAX_PEER_ROWS).collect() }
+}
+
+fn bridge_row(bridge: &BridgeView, round_trip_us: u32) -> KnownPeer {
+    let (state, reason) = match bridge.state {
+        BridgeState::Own | BridgeState::Reachable => ("online", ""),
+        BridgeState::Draining => ("online", "it is stopping"),
+        BridgeState::Stopped => ("left", "it stopped in an orderly way"),
+        BridgeState::Unreachable => ("unreachable", "no links that are up lead there"),
+        BridgeState::Candidate => ("unknown", "only one end of its link has named it so far"),
+    };
+    KnownPeer {
+        node_id: bridge.id.to_bytes(),
+        name: bridge_name(bridge),
+        kind: NodeKind::Bridge.into(),
+        network: bridge.network.as_ref().map(Network::to_proto),
+        via: vec![bridge.id.to_bytes()],
+        addresses: Vec::new(),
+        state: state.into(),
+        last_seen: wall::rfc3339(i64::try_from(bridge.last_event.millis()).unwrap_or(i64::MAX)),
+        reason: reason.into(),
+        round_trip_us,
+    }
+}
+
+fn peer_row(id: NodeId, known: &Known) -> KnownPeer {
+    let (state, reason) = match (&known.state, &known.route) {
+        (PeerState::Asleep(waker), _) => ("asleep", format!("dispatcher {} wakes it", waker.short())),
+        (PeerState::Local, _) => ("online", String::new()),
+        (PeerState::Remote, Ok(_)) => ("online", String::new()),
+        (PeerState::Remote, Err(none)) => ("unreachable", none.to_string()),
+        (PeerState::Unknown { since, why }, _) => {
+            let since = wall::rfc3339(i64::try_from(since.millis()).unwrap_or(i64::MAX));
+            ("unknown", format!("{why} (its bridge was last heard of at {since})"))
+        }
+    };
+    // The own bridge is no part of the way as seen from itself.
+    let via =
+        known.route.as_ref().map(|route| route.bridges.iter().skip(1).map(|id| id.to_bytes()).collect());
+    KnownPeer {
+        node_id: id.to_bytes(),
+        name: known.name().to_owned(),
+        kind: known.announcement.kind().into(),
+        network: known.network.as_ref().map(Network::to_proto),
+        via: via.unwrap_or_default(),
+        addresses: known.addresses.iter().map(ToString::to_string).collect(),
+        state: state.into(),
+        last_seen: wall::rfc3339(known.last_seen_ms),
+        reason,
+        round_trip_us: 0,
+    }
+}
+
+pub(crate) async fn explain(shared: &Inner, destination: NodeId) -> Result<ExplainResponse, Gone> {
+    let explanation = shared.explain(destination).await?;
+    Ok(ExplainResponse {
+        refusal: explanation.refusal.into(),
+        sentence: explanation.sentence,
+        route: explanation.route.into_iter().map(NodeId::to_bytes).collect(),
+    })
+}
+
+/// What waking this peer comes to. Nothing is promised that nobody does.
+pub(crate) fn wake(shared: &Inner, id: NodeId) -> WakeResponse {
+    let sentence = match shared.table.peer(&id).map(|known| known.state.clone()) {
+        Some(PeerState::Asleep(waker)) => format!(
+            "{} sleeps and dispatcher {} can wake it, but this bridge cannot ask it yet: open the peer's page instead",
+            id.short(),
+            waker.short()
+        ),
+        Some(PeerState::Local | PeerState::Remote) => format!("{} does not sleep", id.short()),
+        Some(PeerState::Unknown { .. }) => {
+            format!("whether {} sleeps is not known: no links that are up lead to its bridge", id.short())
+        }
+        None => {
+            format!("no bridge known here has named {}, so nobody is known who could wake it", id.short())
+        }
+    };
+    WakeResponse { sentence, asked: false }
+}
+
+fn bridge_name(bridge: &BridgeView) -> String {
+    bridge.description.as_ref().map(|description| description.name().to_owned()).unwrap_or_default()
+}
+
+fn millis(time: SystemTime) -> i64 {
+    time.duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+fn count(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}

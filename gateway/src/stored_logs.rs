@@ -1,0 +1,159 @@
+//! The logs in the store: their names, and how the core reads them back.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use data_encoding::HEXLOWER;
+use identity::NodeId;
+use storage::Log;
+use topology::{Entry, Epoch, History, LogId};
+
+/// Every log's name begins with it, the journal's does not.
+pub(crate) const PREFIX: &str = "log/";
+/// The name of the journal.
+pub(crate) const JOURNAL: &str = "journal";
+
+/// The open logs, shared by the thread that writes them and the core that reads them back.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct StoredLogs(Arc<Mutex<Shared>>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    logs: HashMap<LogId, Log>,
+    /// Logs that are to be cut: the core must not read above `keep` from the moment it said so.
+    cuts: HashMap<LogId, Cut>,
+    next_cut: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Cut {
+    keep: u64,
+    number: u64,
+}
+
+/// The name of a log in the store.
+pub(crate) fn name_of(log: &LogId) -> String {
+    format!("{PREFIX}{}/{}", log.owner, log.epoch)
+}
+
+/// The log of a name in the store.
+pub(crate) fn log_of(name: &str) -> Option<LogId> {
+    let (owner, epoch) = name.strip_prefix(PREFIX)?.split_once('/')?;
+    let owner: NodeId = owner.parse().ok()?;
+    let epoch = HEXLOWER.decode(epoch.as_bytes()).ok()?.try_into().ok()?;
+    Some(LogId { owner, epoch: Epoch::from_bytes(epoch) })
+}
+
+impl StoredLogs {
+    pub(crate) fn insert(&self, id: LogId, log: Log) {
+        self.lock().logs.insert(id, log);
+    }
+
+    pub(crate) fn get(&self, id: &LogId) -> Option<Log> {
+        self.lock().logs.get(id).cloned()
+    }
+
+    pub(crate) fn remove(&self, id: &LogId) {
+        self.lock().logs.remove(id);
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.lock().logs.len()
+    }
+
+    /// From now on nothing above `keep` is read. The number is to be given to [`Self::cut_done`].
+    pub(crate) fn cut(&self, id: LogId, keep: u64) -> u64 {
+        let mut shared = self.lock();
+        shared.next_cut += 1;
+        let number = shared.next_cut;
+        shared.cuts.insert(id, Cut { keep, number });
+        number
+    }
+
+    /// The store has cut the log; a later cut of the same log stays in force.
+    pub(crate) fn cut_done(&self, id: &LogId, number: u64) {
+        let mut shared = self.lock();
+        if shared.cuts.get(id).is_some_and(|cut| cut.number == number) {
+            shared.cuts.remove(id);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn readable(&self, id: &LogId) -> Option<(Log, u64)> {
+        let shared = self.lock();
+        let keep = shared.cuts.get(id).map_or(u64::MAX, |cut| cut.keep);
+        shared.logs.get(id).map(|log| (log.clone(), keep))
+    }
+}
+
+impl History for StoredLogs {
+    fn read(&self, id: &LogId, first: u64, most: usize, bytes: usize) -> Vec<Entry> {
+        let Some((log, keep)) = self.readable(id) else { return Vec::new() };
+        let mut entries = Vec::new();
+        let mut used = 0;
+        for record in log.range(first.max(1)..=keep).take(most) {
+            let entry = match record {
+                Ok((_, record)) => Entry::decode(record),
+                Err(error) => {
+                    tracing::warn!(log = %id, %error, "a stored log cannot be read");
+                    break;
+                }
+            };
+            let Ok(entry) = entry else {
+                tracing::warn!(log = %id, "a stored log holds what is no event");
+                break;
+            };
+            used += entry.event.len();
+            if used > bytes && !entries.is_empty() {
+                break;
+            }
+            entries.push(entry);
+        }
+        entries
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use storage::{Options, Store};
+
+    use super::*;
+
+    fn id() -> LogId {
+        LogId { owner: NodeId::from_bytes([7; 32]), epoch: Epoch::from_bytes([3; 16]) }
+    }
+
+    fn entry(n: u8) -> Entry {
+        Entry { event: vec![n; 10].into(), hash: [n; 32], signature: bytes::Bytes::new() }
+    }
+
+    #[test]
+    fn a_name_leads_back_to_its_log() {
+        assert_eq!(log_of(&name_of(&id())), Some(id()));
+        assert_eq!(log_of(JOURNAL), None);
+    }
+
+    #[test]
+    fn a_cut_hides_the_rest_before_the_store_has_done_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path(), Options::default()).unwrap();
+        let log = store.log(&name_of(&id())).unwrap();
+        log.append_sync((1..=5).map(|n| entry(n).encode()).collect()).unwrap();
+        let logs = StoredLogs::default();
+        logs.insert(id(), log);
+        assert_eq!(logs.read(&id(), 2, 2, 1_000), [entry(2), entry(3)]);
+        assert_eq!(logs.read(&id(), 2, 10, 25), [entry(2), entry(3)]);
+        assert_eq!(logs.read(&id(), 2, 10, 1), [entry(2)]);
+        let first = logs.cut(id(), 3);
+        let second = logs.cut(id(), 2);
+        logs.cut_done(&id(), first);
+        assert_eq!(logs.read(&id(), 2, 10, 1_000), [entry(2)]);
+        logs.cut_done(&id(), second);
+        assert_eq!(logs.read(&id(), 5, 10, 1_000), [entry(5)]);
+    }
+}
