@@ -306,10 +306,10 @@ async fn bridge() -> Outcome<()> {
         metrics,
     };
     let _proxy = Proxy::spawn(&group, parts);
-    let mut orders = tokio::io::AsyncBufReadExt::lines(tokio::io::BufReader::new(tokio::io::stdin()));
+    let mut orders = orders();
     loop {
         tokio::select! {
-            line = orders.next_line() => match line? {
+            line = orders.recv() => match line {
                 Some(line) => obey(&line, &trust, &links, &directory)?,
                 None => break,
             },
@@ -320,6 +320,19 @@ async fn bridge() -> Outcome<()> {
     }
     group.shutdown(GRACE).await;
     Ok(())
+}
+
+/// The lines of standard input.
+fn orders() -> mpsc::Receiver<String> {
+    let (sender, orders) = mpsc::channel(16);
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lines().map_while(Result::ok) {
+            if sender.blocking_send(line).is_err() {
+                return;
+            }
+        }
+    });
+    orders
 }
 
 fn obey(line: &str, trust: &watch::Sender<Arc<BTreeSet<NodeId>>>, links: &Links, hops: &Hops) -> Outcome<()> {

@@ -1,5 +1,6 @@
 //! The QUIC endpoint of all links: one UDP socket, one identity, settings chosen for speed.
 
+mod reset;
 mod socket;
 mod transport;
 
@@ -17,7 +18,7 @@ use quinn::{
 pub use socket::SmallBuffers;
 pub use transport::{Congestion, UnknownCongestion};
 
-pub(crate) use transport::{GOSSIP_WINDOW, IDLE_LIMIT, STREAM_WINDOW, Windows};
+pub(crate) use transport::{GOSSIP_WINDOW, IDLE_LIMIT, SEND_WINDOW, STREAM_WINDOW, Windows};
 
 use crate::link::limits::MAX_HANDSHAKES;
 
@@ -75,8 +76,9 @@ impl LinkEndpoint {
         let bind = |source| EndpointError::Bind { address: settings.listen, source };
         let (socket, small_buffers) = socket::bind(settings.listen).map_err(bind)?;
         let server = server_config(identity, settings.congestion)?;
-        let endpoint = quinn::Endpoint::new(endpoint_config(), Some(server), socket, Arc::new(TokioRuntime))
-            .map_err(bind)?;
+        let endpoint =
+            quinn::Endpoint::new(endpoint_config(identity), Some(server), socket, Arc::new(TokioRuntime))
+                .map_err(bind)?;
         Ok(Self { endpoint, identity: identity.clone(), congestion: settings.congestion, small_buffers })
     }
 
@@ -142,8 +144,9 @@ pub(crate) enum DialStartError {
     Connect(#[from] quinn::ConnectError),
 }
 
-fn endpoint_config() -> EndpointConfig {
-    let mut config = EndpointConfig::default();
+fn endpoint_config(identity: &Identity) -> EndpointConfig {
+    let mut config = EndpointConfig::new(Arc::new(reset::ResetKey::of(identity)));
+    config.cid_generator(|| Box::new(reset::PlainIds));
     config.max_udp_payload_size(MAX_UDP_PAYLOAD).expect("6400 lies within QUIC's bounds");
     config
 }

@@ -12,6 +12,9 @@ use crate::proxy::limits::MAX_HELLO_BYTES;
 /// Room for one read. A post-quantum hello has about 1,600 bytes.
 const READ_BYTES: usize = 2_048;
 
+/// The alert for a message that cannot be what it should (RFC 8446, section 6.2).
+const DECODE_ERROR: u8 = 50;
+
 /// The alert for a server name that leads nowhere (RFC 6066, section 3).
 const UNRECOGNIZED_NAME: u8 = 112;
 
@@ -43,7 +46,8 @@ impl HelloError {
     /// The TLS alert that says so, as bytes to send; empty where none fits.
     pub(crate) fn alert(&self) -> Bytes {
         match self {
-            Self::Closed | Self::TooLong => Bytes::new(),
+            Self::Closed => Bytes::new(),
+            Self::TooLong => alert(DECODE_ERROR),
             Self::NotTls { alert, .. } => alert.clone(),
             Self::NoName | Self::NotANode => alert(UNRECOGNIZED_NAME),
         }

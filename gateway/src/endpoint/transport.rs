@@ -23,7 +23,7 @@ const STRANGER_WINDOW: u32 = 64 * 1024;
 
 /// Bytes sent and not acknowledged on one connection: those of a stream at full speed, and a third more so that a
 /// second one does not wait for the first one's acknowledgements.
-const SEND_WINDOW: u64 = 16_777_216;
+pub(crate) const SEND_WINDOW: u64 = 16_777_216;
 
 /// Packets after which an acknowledgement is due. quinn's own rule is two; ten saves a share of the acknowledgements'
 /// cost at full speed (measured: 0 to 20 % more throughput), forty gained nothing more.

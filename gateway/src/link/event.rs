@@ -8,6 +8,10 @@ use identity::{Description, Network, NodeId};
 /// What a link tells its bridge. The events of one connection come in order: `Up`, then `Frame` and `Sample`, then
 /// `Down`; the `Up` of the next one follows.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a queue of events grows by a few at a time, so the room is not kept"
+)]
 pub enum LinkEvent {
     /// Both connections are up and both sides have introduced themselves.
     Up(LinkUp),

@@ -28,12 +28,13 @@ pub(super) async fn serve(
     source: NodeId,
     (ticket, place): (Ticket, Permit<IpAddr>),
 ) {
-    let Some(hello) = read_hello(&core, &mut stream, &ticket).await else {
-        drop(ticket);
-        // The alert, if any, has been sent; what is left to read does not matter.
-        return;
-    };
+    let hello = read_hello(&core, &mut stream, &ticket).await;
     drop(ticket);
+    let hello = match hello {
+        Ok(hello) => hello,
+        Err(alert) if alert.is_empty() => return,
+        Err(alert) => return alert::send(stream, &alert).await,
+    };
     let destination = hello.destination;
     let served = match core.place(destination) {
         Ok(permit) => {
@@ -50,28 +51,24 @@ pub(super) async fn serve(
     drop(place);
 }
 
-/// The hello within its time; whoever has none is told so where TLS has a word for it.
-async fn read_hello(core: &Core, stream: &mut TcpStream, ticket: &Ticket) -> Option<ClientHello> {
+/// The hello within its time, or the alert for whoever has none; empty where TLS has no word for it.
+async fn read_hello(core: &Core, stream: &mut TcpStream, ticket: &Ticket) -> Result<ClientHello, Bytes> {
     let outcome = tokio::select! {
         biased;
-        () = core.group.cancelled() => return None,
-        () = ticket.shed() => return None,
+        () = core.group.cancelled() => return Err(Bytes::new()),
+        () = ticket.shed() => return Err(Bytes::new()),
         outcome = timeout(core.limits.hello, hello::read(stream)) => outcome,
     };
-    let error = match outcome {
-        Ok(Ok(hello)) => return Some(hello),
-        Ok(Err(error)) => error,
-        Err(_) => {
-            core.metrics.refused(Refusal::BadHello);
-            return None;
+    let alert = match outcome {
+        Ok(Ok(hello)) => return Ok(hello),
+        Ok(Err(error)) => {
+            debug!(%error, "a connection to the proxy port was refused");
+            error.alert()
         }
+        Err(_) => Bytes::new(),
     };
-    debug!(%error, "a connection to the proxy port was refused");
     core.metrics.refused(Refusal::BadHello);
-    // It fits into an empty socket buffer; the close that follows says the rest.
-    let _ = timeout(core.limits.hello, stream.write_all(&error.alert())).await;
-    let _ = stream.shutdown().await;
-    None
+    Err(alert)
 }
 
 async fn forward(
@@ -124,8 +121,10 @@ async fn finish(core: &Core, stream: TcpStream, destination: NodeId, relayed: Re
     trace!(destination = %destination.short(), out, back, ?end, "a stream ended");
     match end {
         Ok(()) => {}
-        // Nothing came back: whoever refused it, the caller can still be told by an alert.
-        Err(end) if back == 0 => turn_away(core, stream, destination, end.refusal()).await,
+        // Nothing came back, and somebody refused it: the caller can still be told by an alert.
+        Err(end) if back == 0 && end.refusal() != Refusal::Unspecified => {
+            turn_away(core, stream, destination, end.refusal()).await;
+        }
         Err(_) => alert::reset(stream),
     }
 }

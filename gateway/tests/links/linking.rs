@@ -114,6 +114,27 @@ async fn a_cut_path_is_noticed_and_a_healed_one_used() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_bridge_that_was_killed_and_started_again_says_so_to_those_it_forgot() {
+    let key = || NodeKey::from_seed([43; 32]);
+    let (a, b) = (Bridge::start().await, Bridge::with(Options { key: key(), ..Options::default() }).await);
+    let path = Forwarder::to(b.address).await;
+    a.trust(b.id());
+    b.trust(a.id());
+    a.dial_at(path.address, b.id());
+    tokio::join!(a.up(), b.up());
+    // Its goodbye gets lost, as if it had been killed.
+    path.cut(true);
+    let address = b.address;
+    b.stop().await;
+    let b = Bridge::with(Options { key: key(), listen: address, ..Options::default() }).await;
+    b.trust(a.id());
+    path.cut(false);
+    let (_, reason) = a.down().await;
+    assert!(reason.contains("restarted"), "{reason}");
+    tokio::join!(a.up(), b.up());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_link_can_be_removed_and_added_while_running() {
     let (a, b) = linked(Bridge::start().await, Bridge::start().await).await;
     a.links.remove(b.id());

@@ -1,5 +1,7 @@
 //! Links and the way across, on real sockets.
 
+#![expect(clippy::unwrap_used, reason = "tests")]
+
 mod attacks;
 mod bridge;
 mod crossing;

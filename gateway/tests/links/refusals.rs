@@ -89,7 +89,7 @@ async fn an_address_has_its_own_quota_of_connections() {
     let (peer, address) = echo_peer().await;
     a.directory.local(peer, address);
     let mut first = call(&a, peer).await;
-    let mut second = knock(&a, b"").await;
+    let mut second = knock(&a, &client_hello(peer)).await;
     assert_eq!(read_to_end(&mut second).await, alert(80));
     ping(&mut first).await;
 }
@@ -98,7 +98,7 @@ async fn an_address_has_its_own_quota_of_connections() {
 async fn an_address_that_nobody_registered_from_is_sent_away() {
     let (a, _b, peer) = two_networks().await;
     a.directory.strangers_only.store(true, std::sync::atomic::Ordering::Relaxed);
-    let mut stream = knock(&a, b"").await;
+    let mut stream = knock(&a, &client_hello(peer)).await;
     assert_eq!(read_to_end(&mut stream).await, alert(49));
     let counted = a.metrics.streams_refused.get_or_create(&RefusalLabels { reason: "not_registered" }).get();
     assert_eq!(counted, 1);

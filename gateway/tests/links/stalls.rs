@@ -22,7 +22,7 @@ async fn flood(a: &Bridge, b: &Bridge) -> TcpStream {
     let mut caller = knock(a, &client_hello(peer)).await;
     let (called, _) = within("call", listener.accept()).await.unwrap();
     let before = b.metrics.streams_stalled.get() + i64::try_from(b.metrics.streams_shed.get()).unwrap();
-    let (read, mut write) = caller.split();
+    let (_, mut write) = caller.split();
     let flood = async {
         write.write_all(&vec![0; FLOOD_BYTES]).await.expect_err("nobody reads, so it cannot be done");
     };
@@ -32,7 +32,6 @@ async fn flood(a: &Bridge, b: &Bridge) -> TcpStream {
             b.metrics.streams_stalled.get() + i64::try_from(b.metrics.streams_shed.get()).unwrap() > before
         }) => {}
     }
-    drop(read);
     spawn(async move {
         // Keeps the connection without reading from it.
         let _called = called;

@@ -3,7 +3,10 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
-use gateway::link::{LinkState, LinkTarget, limits::MAX_FRAME_BYTES};
+use gateway::link::{
+    LinkState, LinkTarget,
+    limits::{MAX_FRAME_BYTES, MAX_HANDSHAKES_PER_ADDRESS},
+};
 use identity::{
     NodeId, NodeKey,
     tls::{self, ALPN_LINK, Expected, Identity},
@@ -13,7 +16,9 @@ use proto::link::v1::{Close, Hello, Purpose};
 use quinn::{Connection, ConnectionError, RecvStream, SendStream, crypto::rustls::QuicClientConfig};
 use rustls::client::Resumption;
 
-use super::bridge::{Bridge, call, echo_peer, introduction, linked, read_to_end, until, within};
+use super::bridge::{
+    Bridge, Options, call, echo_peer, introduction, link, linked, read_to_end, until, within,
+};
 
 /// A client of the test's own making.
 struct Rogue {
@@ -180,6 +185,38 @@ async fn another_protocol_over_quic_is_refused() {
     let bridge = Bridge::start().await;
     let refused = Rogue::new(b"h3").connect(bridge.address).await;
     assert!(matches!(refused, Err(ConnectionError::ConnectionClosed(_))), "{refused:?}");
+}
+
+/// The first packets of clients that will say nothing more.
+async fn first_packets(count: usize) -> Vec<Vec<u8>> {
+    let nobody = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let rogue = Rogue::new(ALPN_LINK);
+    let address = nobody.local_addr().unwrap();
+    let begin = || rogue.endpoint.connect_with(rogue.config.clone(), address, "x").unwrap();
+    let connecting: Vec<_> = (0..count).map(|_| begin()).collect();
+    let mut packets = Vec::new();
+    let mut buffer = [0; 2_048];
+    while packets.len() < count {
+        let length = within("first packet", nobody.recv(&mut buffer)).await.unwrap();
+        packets.push(buffer[..length].to_vec());
+    }
+    drop(connecting);
+    packets
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn half_open_handshakes_are_bounded_and_do_not_keep_others_out() {
+    let bridge = Bridge::start().await;
+    let flood = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    for packet in first_packets(4 * MAX_HANDSHAKES_PER_ADDRESS).await {
+        flood.send_to(&packet, bridge.address).await.unwrap();
+    }
+    until("refused handshakes", || bridge.metrics.handshakes_refused.get() > 0).await;
+    assert!(bridge.metrics.handshakes.get() <= i64::try_from(MAX_HANDSHAKES_PER_ADDRESS).unwrap());
+    // Another address is not touched by it.
+    let other = Bridge::with(Options { listen: "127.0.0.2:0".parse().unwrap(), ..Options::default() }).await;
+    link(&other, &bridge).await;
+    assert!(bridge.metrics.handshakes.get() > 0, "the flood was still there");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{CROSSED, Wanted};
 use crate::{
-    endpoint::GOSSIP_WINDOW,
+    endpoint::{GOSSIP_WINDOW, SEND_WINDOW},
     link::{
         Introduction, LinkState, LinkStatus,
         close::close,
@@ -110,6 +110,8 @@ impl Live {
 
     pub(super) fn resize(&self, window: u32) {
         self.streams.set_receive_window(VarInt::from_u32(window));
+        // What waits for acknowledgements is bounded over all links by the same total.
+        self.streams.set_send_window(SEND_WINDOW.min(window.into()));
         self.credit.resize(window);
     }
 
