@@ -242,7 +242,7 @@ mod tests {
 
     #[test]
     fn somebody_elses_description_is_refused() {
-        let description = self::announcer(2, "home").description();
+        let description = announcer(2, "home").description();
         assert!(announcer(1, "home").set_description(description).is_err());
     }
 }

@@ -27,7 +27,7 @@ pub enum Event {
         reason: GoneReason,
     },
     /// The registration with a bridge changed.
-    Bridge(BridgeStatus),
+    Bridge(Arc<BridgeStatus>),
     /// The id of this node's network became known; the announcement names it from now on.
     NetworkLearned(Network),
     /// A network with this one's name and another id is on the same wire. Its nodes are no neighbours.

@@ -16,6 +16,7 @@
 //! | [`neighbours`] | the table of leases: pure, time as argument |
 //! | [`datagram`] | what one UDP datagram carries |
 //! | [`addresses`] | which addresses may be dialled for whom |
+//! | [`doctor`] | whether discovery works on this machine, and what to do if not |
 //! | [`limits`] | every bound of this crate |
 //! | [`Metrics`] | what is counted |
 //!
@@ -51,6 +52,7 @@ mod announcer;
 pub mod datagram;
 mod dialler;
 mod discovery;
+pub mod doctor;
 mod event;
 pub mod greeting;
 pub mod limits;

@@ -1,10 +1,17 @@
 //! A rate limit per address, in bounded memory.
 
-use std::{collections::HashMap, net::IpAddr, time::Instant};
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    time::{Duration, Instant},
+};
 
 use runtime::TokenBucket;
 
 use crate::limits::MAX_RATED_ADDRESSES;
+
+/// Between looks for buckets that can go.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
 /// One bucket per address. When there are too many addresses at once, the later ones share one bucket: a flood from
 /// invented addresses slows down newcomers, not those who spoke before.
@@ -14,25 +21,33 @@ pub(crate) struct AddressRates {
     per_second: f64,
     buckets: HashMap<IpAddr, TokenBucket>,
     shared: TokenBucket,
+    swept: Option<Instant>,
 }
 
 impl AddressRates {
     pub(crate) fn new((burst, per_second): (f64, f64)) -> Self {
         let shared = TokenBucket::new(burst, per_second);
-        Self { burst, per_second, buckets: HashMap::new(), shared }
+        Self { burst, per_second, buckets: HashMap::new(), shared, swept: None }
     }
 
     /// True when one more is allowed.
     pub(crate) fn take(&mut self, now: Instant, from: IpAddr) -> bool {
         if self.buckets.len() >= MAX_RATED_ADDRESSES && !self.buckets.contains_key(&from) {
-            // A full bucket is one that nobody misses.
-            self.buckets.retain(|_, bucket| !bucket.is_full(now));
+            self.sweep(now);
             if self.buckets.len() >= MAX_RATED_ADDRESSES {
                 return self.shared.take(now, 1.0);
             }
         }
         let fresh = || TokenBucket::new(self.burst, self.per_second);
         self.buckets.entry(from).or_insert_with(fresh).take(now, 1.0)
+    }
+
+    /// Forgets full buckets, which nobody misses. Seldom: a flood must not make this node count all day.
+    fn sweep(&mut self, now: Instant) {
+        if self.swept.is_none_or(|swept| now.saturating_duration_since(swept) >= SWEEP_EVERY) {
+            self.buckets.retain(|_, bucket| !bucket.is_full(now));
+            self.swept = Some(now);
+        }
     }
 }
 

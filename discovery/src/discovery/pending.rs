@@ -1,6 +1,6 @@
 //! Events that are not of the table and wait for their reader: merged, so that they never pile up.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use identity::Network;
 
@@ -34,6 +34,6 @@ impl PendingEvents {
     pub(super) fn next(&mut self) -> Option<Event> {
         let network = self.network.take().map(Event::NetworkLearned);
         let next = network.or_else(|| self.twin.take().map(|from| Event::Twin { from }));
-        next.or_else(|| self.bridges.pop_first().map(|(_, status)| Event::Bridge(status)))
+        next.or_else(|| self.bridges.pop_first().map(|(_, status)| Event::Bridge(Arc::new(status))))
     }
 }

@@ -44,19 +44,18 @@ mod tests {
         (1..=count).map(|port| SocketAddr::from(([127, 0, 0, 1], port))).collect()
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_dead_first_address_does_not_hold_up_the_second() {
-        let winner = race(&addresses(3), |address| async move {
+        let attempt = |address: SocketAddr| async move {
             if address.port() == 1 { std::future::pending().await } else { Ok::<_, ()>(address.port()) }
-        });
-        assert_eq!(winner.await, Some(Ok(2)));
+        };
+        assert_eq!(race(&addresses(3), attempt).await, Some(Ok(2)));
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn failures_of_all_give_a_failure() {
-        let lost = race(&addresses(3), |address| async move { Err::<(), _>(address.port()) });
-        assert_eq!(lost.await, Some(Err(3)));
-        let none = race(&[], |_| async { Ok::<(), ()>(()) });
-        assert_eq!(none.await, None);
+        let attempt = |address: SocketAddr| async move { Err::<(), _>(address.port()) };
+        assert_eq!(race(&addresses(3), attempt).await, Some(Err(3)));
+        assert_eq!(race(&[], attempt).await, None);
     }
 }

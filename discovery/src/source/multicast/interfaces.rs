@@ -21,7 +21,7 @@ pub struct Link {
     pub interface: Arc<str>,
     /// Its index.
     pub index: u32,
-    /// The address from which this node speaks: for IPv6 the link-local one where there is one.
+    /// The address from which this node speaks: a link-local one only where there is no other.
     pub address: IpAddr,
     /// All subnets of the family on the interface, with this machine's own addresses.
     pub subnets: Vec<Subnet>,
@@ -86,11 +86,11 @@ fn subnet(interface: &Interface) -> Subnet {
     }
 }
 
-/// The first address of the system's order; for IPv6 a link-local one goes first, for the group is link-local too.
+/// The first address in the system's order that means the same to everybody; a link-local one where there is no other.
 fn speaking(subnets: &[Subnet]) -> Option<IpAddr> {
     let first =
         |wanted: fn(IpAddr) -> bool| subnets.iter().map(|subnet| subnet.address).find(|ip| wanted(*ip));
-    first(|ip| ip.is_ipv6() && is_link_local(ip)).or_else(|| first(|_| true))
+    first(|ip| !is_link_local(ip)).or_else(|| first(|_| true))
 }
 
 #[cfg(test)]
