@@ -30,6 +30,8 @@ pub struct PeerConfig {
     pub discovery: Discovery,
     /// Where to serve metrics and health over HTTP; `None`: nowhere.
     pub metrics: Option<SocketAddr>,
+    /// Free space on the disk, bytes, below which nothing is stored, so that reading goes on.
+    pub reserve: u64,
 }
 
 /// The ports of a peer.
@@ -73,6 +75,7 @@ impl PeerConfig {
             interfaces: Vec::new(),
             discovery: Discovery::Multicast(discovery::DEFAULT_PORT),
             metrics: None,
+            reserve: storage::Options::default().reserve,
         }
     }
 }

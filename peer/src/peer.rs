@@ -68,8 +68,8 @@ impl Peer {
     /// [`StartError`] says why not, and what to do. Nothing runs then.
     pub async fn start(config: PeerConfig) -> Result<Self, StartError> {
         check_name(&config.name)?;
-        let data = config.data.clone();
-        let opened = tokio::task::spawn_blocking(move || open(&data)).await;
+        let (data, reserve) = (config.data.clone(), config.reserve);
+        let opened = tokio::task::spawn_blocking(move || open(&data, reserve)).await;
         let opened = opened.map_err(|error| StartError::io(&config.data)(std::io::Error::other(error)))??;
         let listeners = ports::listen(&config.data, config.listen, config.ports)?;
         let group = TaskGroup::new();
@@ -185,9 +185,9 @@ impl Drop for Peer {
     }
 }
 
-fn open(data: &std::path::Path) -> Result<Opened, StartError> {
+fn open(data: &std::path::Path, reserve: u64) -> Result<Opened, StartError> {
     let identity = Identity::load_or_create(data)?;
-    let options = Options { max_logs: MAX_LOGS, ..Options::default() };
+    let options = Options { max_logs: MAX_LOGS, reserve, ..Options::default() };
     // The store's lock also guards everything else in the data directory.
     let store = Arc::new(Store::open(data.join(STORE), options)?);
     let start = keyfile::next_start(data, wall::now_s())?;

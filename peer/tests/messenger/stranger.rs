@@ -1,0 +1,90 @@
+//! A chat client made by hand, from chat.proto alone: it may say whatever it likes.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use identity::{
+    NodeId,
+    tls::{ALPN_H2, Expected, Identity, client_config, server_name},
+};
+use prost::Message as _;
+use proto::chat::v1::{
+    Envelope, Frame, Hello, Message, Resume, Text, chat_client::ChatClient, envelope::Content, frame::Kind,
+};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Streaming;
+
+use crate::support::{LIMIT, Node};
+
+pub(crate) const EPOCH: [u8; 16] = [7; 16];
+
+pub(crate) struct Stranger {
+    pub(crate) identity: Identity,
+    pub(crate) to: NodeId,
+    frames: mpsc::Sender<Frame>,
+    answers: Streaming<Frame>,
+}
+
+impl Stranger {
+    /// Opens a session without saying anything.
+    pub(crate) async fn connect(node: &Node, identity: Identity) -> Self {
+        let config = Arc::new(client_config(&identity, Expected::Node(node.id()), ALPN_H2).unwrap());
+        let address = node.peer.addresses().secure;
+        let connected = runtime::rpc::connect_tls(address, config, server_name(node.id()), LIMIT).await;
+        let (frames, receiver) = mpsc::channel(64);
+        let mut client = ChatClient::new(connected.unwrap().0).max_encoding_message_size(usize::MAX);
+        let answers = client.session(ReceiverStream::new(receiver)).await.unwrap().into_inner();
+        Self { identity, to: node.id(), frames, answers }
+    }
+
+    /// Opens a session and exchanges hellos.
+    pub(crate) async fn hello(node: &Node) -> Self {
+        Self::hello_as(node, Identity::ephemeral().unwrap()).await
+    }
+
+    pub(crate) async fn hello_as(node: &Node, identity: Identity) -> Self {
+        let mut stranger = Self::connect(node, identity).await;
+        let session = Bytes::from(rand::random::<[u8; 16]>().to_vec());
+        let hello = Hello { session: session.clone(), epoch: Bytes::from_static(&EPOCH), ..Hello::default() };
+        stranger.say(Kind::Hello(hello)).await;
+        let Kind::Hello(answer) = stranger.hear().await.unwrap() else { panic!("no hello") };
+        assert_eq!(answer.session, session);
+        stranger
+    }
+
+    pub(crate) async fn say(&self, kind: Kind) {
+        self.frames.send(Frame { kind: Some(kind) }).await.unwrap();
+    }
+
+    /// The next frame but pings; None at the end.
+    pub(crate) async fn hear(&mut self) -> Option<Kind> {
+        loop {
+            let frame = tokio::time::timeout(LIMIT, self.answers.message()).await.expect("an answer in time");
+            match frame.ok()??.kind {
+                Some(Kind::Ping(_)) => {}
+                kind => return kind,
+            }
+        }
+    }
+
+    pub(crate) async fn write(&self, sequence: u64, text: &str) {
+        self.say(Kind::Message(Message { envelope: self.envelope(sequence, text) })).await;
+    }
+
+    pub(crate) async fn resume(&self) {
+        self.say(Kind::Resume(Resume {})).await;
+    }
+
+    pub(crate) fn envelope(&self, sequence: u64, text: &str) -> Bytes {
+        let envelope = Envelope {
+            sender: self.identity.id().to_bytes(),
+            recipient: self.to.to_bytes(),
+            epoch: Bytes::from_static(&EPOCH),
+            sequence,
+            content: Some(Content::Text(Text { text: text.into() })),
+            ..Envelope::default()
+        };
+        envelope.encode_to_vec().into()
+    }
+}
