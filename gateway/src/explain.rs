@@ -59,7 +59,7 @@ fn on_the_way(situation: &Situation<'_>, route: &Route) -> (Refusal, String) {
 }
 
 fn what_happened(refusal: Refusal, who: &str, route: &Route) -> String {
-    let home = route.bridges.last().map(|home| home.short().to_string()).unwrap_or_default();
+    let home = route.bridges.last().map_or_else(String::new, |home| format!("{}", home.short()));
     match refusal {
         Refusal::UnknownPeer => format!(
             "a bridge on the way did not know {who} yet, although this one does; its log is still spreading: try again"

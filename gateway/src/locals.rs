@@ -159,6 +159,7 @@ impl Locals {
     }
 
     /// Ends the registrations that were not renewed, and says what that left.
+    #[expect(clippy::needless_collect, reason = "ending a registration needs the whole table")]
     pub(crate) fn expire(&mut self, now: Duration) -> Vec<(NodeId, After)> {
         let late = |peer: &Local| peer.registered.is_some_and(|registration| registration.until <= now);
         let expired: Vec<_> = self.peers.iter().filter(|(_, peer)| late(peer)).map(|(id, _)| *id).collect();

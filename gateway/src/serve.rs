@@ -7,6 +7,7 @@ use identity::tls::{ALPN_H2, Identity, server_config};
 use proto::{
     bridge::v1::control_server::ControlServer,
     control::v1::{bridge_server::BridgeServer, node_server::NodeServer},
+    greeting::v1::greeting_server::GreetingServer,
 };
 use runtime::{
     TaskGroup,
@@ -70,7 +71,8 @@ pub(crate) async fn greeting(
     metrics: discovery::Metrics,
 ) {
     let service = GreetingService::new(announcer, resolver, metrics);
-    let (routes, _health) = routes!(service);
+    let (routes, health) = routes!(service);
+    health.set_serving::<GreetingServer<GreetingService>>().await;
     let incoming = tcp_incoming(group, listener, AcceptLimits::default());
     let served = server()
         .add_routes(routes)

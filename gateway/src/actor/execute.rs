@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use identity::NodeId;
 use proto::link::v1::Frame;
-use topology::{Entry, LinkId, LogId, Output, frame};
+use topology::{Entry, LinkId, LogId, Output, Warning, frame};
 
 use super::Actor;
 use crate::keeper::Write;
@@ -29,8 +29,19 @@ impl Actor {
             Output::Close { link, reason, .. } => self.close(link, &reason),
             Output::PeersChanged(ids) => self.changed_peers.extend(ids),
             Output::BridgesChanged(ids) => self.changed_bridges.extend(ids),
-            Output::Warn(warning) => self.warn(warning.to_string()),
+            Output::Warn(warning) => self.on_warning(&warning),
             other => tracing::error!(?other, "the core wants what this bridge cannot do"),
+        }
+    }
+
+    /// What the core's view tells for as long as it holds need not be remembered here.
+    fn on_warning(&mut self, warning: &Warning) {
+        match warning {
+            Warning::Storage { .. }
+            | Warning::Skew { .. }
+            | Warning::Fork { .. }
+            | Warning::TooManyLinks { .. } => tracing::warn!("{warning}"),
+            _ => self.warn(warning.to_string()),
         }
     }
 
@@ -39,7 +50,7 @@ impl Actor {
         self.keeper.write(Write::Own { log, first, entries });
     }
 
-    fn send(&mut self, link: LinkId, frame: &Frame) {
+    fn send(&self, link: LinkId, frame: &Frame) {
         let Some(bridge) = self.bridge_of(link) else { return };
         let bytes: Bytes = frame::encode(frame);
         self.metrics.gossip_sent(bridge, bytes.len());

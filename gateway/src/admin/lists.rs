@@ -15,7 +15,7 @@ use super::AdminError;
 use crate::{
     actor::{ActorHandle, Command},
     invitation::Ledger,
-    link::Admission,
+    link::{Admission, Trust},
     link_list::LinkList,
     link_url::LinkUrl,
     settings::SettingsError,
@@ -45,7 +45,7 @@ impl Lists {
         links: &[LinkUrl],
         trust: &[NodeId],
         actor: ActorHandle,
-    ) -> Result<(Self, watch::Receiver<Arc<BTreeSet<NodeId>>>), SettingsError> {
+    ) -> Result<(Self, Trust), SettingsError> {
         // Who names a bridge to be linked means to trust it.
         let options: Vec<NodeId> = trust.iter().copied().chain(links.iter().map(|url| url.id)).collect();
         let links = LinkList::load(data, own, links)?;

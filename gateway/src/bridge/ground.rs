@@ -45,6 +45,7 @@ pub(super) struct Finding {
 
 /// The core with what the stored logs say, and the disk behind it.
 pub(super) struct Memory {
+    pub(super) store: Arc<Store>,
     pub(super) core: Core,
     pub(super) logs: StoredLogs,
     pub(super) loaded: Loaded,
@@ -115,7 +116,7 @@ impl Ground {
         blocking(move || {
             let loaded = loading::load(&data, &store, &logs, &mut core)?;
             tracing::info!(events = loaded.events, logs = logs.len(), "logs loaded");
-            Ok(Memory { core, logs, loaded })
+            Ok(Memory { store, core, logs, loaded })
         })
         .await?
     }

@@ -86,7 +86,7 @@ async fn assemble(
     let mut plane = Plane::spawn(&ground, &finding.network, (link, proxy), (&lists, &trust), group);
     let events = std::mem::replace(&mut plane.events, mpsc::channel(1).1);
     let inbox = |kept| Inbox { commands: commanded, links: events, discovery: finding.events, kept };
-    let running = Running::spawn(&ground, memory, &plane, (trust, warnings), inbox, group)?;
+    let running = Running::spawn(memory, &plane, (trust, warnings), inbox, group)?;
     let admin = Admin::new(
         own_of(&ground, &finding.network, addresses.link.port()),
         lists.clone(),
@@ -171,15 +171,13 @@ impl Plane {
 
 impl Running {
     fn spawn(
-        ground: &Ground,
         memory: Memory,
         plane: &Plane,
         (trust, warnings): (Trust, Vec<String>),
         inbox: impl FnOnce(mpsc::Receiver<crate::keeper::Kept>) -> Inbox,
         group: &TaskGroup,
     ) -> Result<Self, StartError> {
-        let (keeper, kept) =
-            Keeper::spawn(Arc::clone(&ground.store), memory.logs.clone()).map_err(StartError::Thread)?;
+        let (keeper, kept) = Keeper::spawn(memory.store, memory.logs.clone()).map_err(StartError::Thread)?;
         let (changes, _) = broadcast::channel(CHANGES_QUEUE);
         let metrics = Metrics::default();
         let parts = Parts {

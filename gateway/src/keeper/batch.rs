@@ -110,7 +110,7 @@ impl Worker {
                 Write::Journal(record) => self.journal_push(record),
                 Write::Own { log, first, entries } => self.own_push(log, first, entries),
                 Write::Foreign { log, first, entries } => {
-                    foreign.extend(self.submit_foreign(log, first, entries))
+                    foreign.extend(self.submit_foreign(log, first, entries));
                 }
                 Write::Truncate { log, keep, number } => {
                     self.settle_foreign(std::mem::take(&mut foreign));
@@ -230,7 +230,7 @@ impl Worker {
         self.tell(Kept::Failed { log, reason });
     }
 
-    fn truncate(&mut self, id: LogId, keep: u64, number: u64) {
+    fn truncate(&self, id: LogId, keep: u64, number: u64) {
         match open(&self.store, &self.logs, id).and_then(|log| log.truncate_after(keep)) {
             Ok(()) => self.logs.cut_done(&id, number),
             // The cut stays in force for readers; it is found again, with the proof, after a restart.

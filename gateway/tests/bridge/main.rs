@@ -1,9 +1,13 @@
 //! Whole bridges with real sockets on loopback: registration, gossip, trust, invitations, restarts, drains.
 
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod discovered;
 mod drain;
 mod explain;
 mod federation;
 mod flood;
+mod full_disk;
 mod invitations;
 mod journal;
 mod operators;

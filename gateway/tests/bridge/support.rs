@@ -44,6 +44,11 @@ pub(crate) fn config(data: &Path, name: &str) -> BridgeConfig {
 }
 
 impl Node {
+    /// A bridge whose data lies elsewhere.
+    pub(crate) fn of(bridge: Bridge, name: &str) -> Self {
+        Self { bridge, data: tempfile::tempdir().unwrap(), name: name.into() }
+    }
+
     pub(crate) async fn start(name: &str) -> Self {
         Self::start_with(name, |_| {}).await
     }
