@@ -71,16 +71,22 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  causeway demo --exit")]
     Demo(Demo),
     /// Run a bridge: it links its network with others
-    #[command(after_help = "Example:\n  causeway bridge --name attic --network home --link quic://cloud.example.org:30020/NODEID")]
+    #[command(
+        after_help = "Example:\n  causeway bridge --name attic --network home --link quic://cloud.example.org:30020/NODEID"
+    )]
     Bridge(Box<BridgeArgs>),
     /// Run a peer: your place in the network
-    #[command(after_help = "Example:\n  causeway peer --name anna --network home\n  causeway peer --name carla --network cloud --bridge 10.0.0.5:30012")]
+    #[command(
+        after_help = "Example:\n  causeway peer --name anna --network home\n  causeway peer --name carla --network cloud --bridge 10.0.0.5:30012"
+    )]
     Peer(Box<PeerArgs>),
     /// Print the node id of a data directory, making an identity if there is none
     #[command(after_help = "Example:\n  causeway id --data ~/.local/share/causeway/peer-anna")]
     Id(DataArgs),
     /// Move an identity to another machine
-    #[command(after_help = "Example:\n  causeway identity export anna.identity\n  causeway identity import anna.identity --data DIR")]
+    #[command(
+        after_help = "Example:\n  causeway identity export anna.identity\n  causeway identity import anna.identity --data DIR"
+    )]
     Identity(Identity),
     /// Make a one-time token with which another bridge can join this one
     #[command(after_help = "Example:\n  causeway invite --address cloud.example.org:30020")]
@@ -101,7 +107,9 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  causeway links --json")]
     Links(ReadArgs),
     /// Send a message
-    #[command(after_help = "Example:\n  causeway send ben \"are you there?\" --wait 5\n  uptime | causeway send ben -")]
+    #[command(
+        after_help = "Example:\n  causeway send ben \"are you there?\" --wait 5\n  uptime | causeway send ben -"
+    )]
     Send(Send),
     /// Show the messages, in order, with their state
     #[command(after_help = "Example:\n  causeway inbox --from ben --follow")]
@@ -110,6 +118,8 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  causeway status --json")]
     Status(ReadArgs),
     /// Find out why nodes do not find each other
-    #[command(after_help = "Example:\n  causeway doctor --network home\n  causeway doctor --link quic://cloud.example.org:30020/NODEID")]
+    #[command(
+        after_help = "Example:\n  causeway doctor --network home\n  causeway doctor --link quic://cloud.example.org:30020/NODEID"
+    )]
     Doctor(Doctor),
 }

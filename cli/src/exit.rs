@@ -70,6 +70,9 @@ fn sentence(error: &anyhow::Error) -> String {
 }
 
 fn status_sentence(status: &Status) -> String {
+    if status.code() == Code::Unimplemented {
+        return "the node of that directory is of another kind: this command asks a bridge what only bridges know, or a peer what only peers know".into();
+    }
     match status.message() {
         "" => format!("the node answered {}", status.code()),
         message => message.to_owned(),
@@ -94,7 +97,7 @@ fn failure(error: &anyhow::Error) -> Failure {
 fn of_status(code: Code) -> Failure {
     match code {
         Code::NotFound | Code::FailedPrecondition => Failure::NotFound,
-        Code::InvalidArgument => Failure::Usage,
+        Code::InvalidArgument | Code::Unimplemented => Failure::Usage,
         Code::Unavailable => Failure::NotRunning,
         _ => Failure::Other,
     }
@@ -102,6 +105,8 @@ fn of_status(code: Code) -> Failure {
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
-        cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+        cause
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
     })
 }

@@ -74,7 +74,9 @@ pub(crate) fn read(asked: Option<&Path>) -> anyhow::Result<File> {
     let usual = || directories::BaseDirs::new().map(|dirs| dirs.config_dir().join(FOLDER).join(FILE));
     let Some(path) = asked.map(PathBuf::from).or_else(usual) else { return Ok(File::default()) };
     let text = match std::fs::read_to_string(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound && asked.is_none() => return Ok(File::default()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && asked.is_none() => {
+            return Ok(File::default());
+        }
         read => read.with_context(|| format!("cannot read the configuration file {}", path.display()))?,
     };
     toml::from_str(&text).map_err(|error| {

@@ -128,11 +128,17 @@ fn first<T>(typed: Vec<T>, file: Vec<T>) -> Vec<T> {
 }
 
 fn links(texts: &[String]) -> anyhow::Result<Vec<LinkUrl>> {
-    texts.iter().map(|text| text.parse().map_err(|error: gateway::InvalidLinkUrl| usage(error.to_string()))).collect()
+    texts
+        .iter()
+        .map(|text| text.parse().map_err(|error: gateway::InvalidLinkUrl| usage(error.to_string())))
+        .collect()
 }
 
 fn targets(texts: &[String]) -> anyhow::Result<Vec<Target>> {
-    texts.iter().map(|text| text.parse().map_err(|error: discovery::InvalidTarget| usage(error.to_string()))).collect()
+    texts
+        .iter()
+        .map(|text| text.parse().map_err(|error: discovery::InvalidTarget| usage(error.to_string())))
+        .collect()
 }
 
 fn congestion(name: &str) -> anyhow::Result<Congestion> {
@@ -140,7 +146,9 @@ fn congestion(name: &str) -> anyhow::Result<Congestion> {
         "cubic" => Ok(Congestion::Cubic),
         "newreno" => Ok(Congestion::NewReno),
         "bbr" => Ok(Congestion::Bbr),
-        other => Err(usage(format!("there is no congestion controller `{other}`: choose cubic, newreno or bbr"))),
+        other => {
+            Err(usage(format!("there is no congestion controller `{other}`: choose cubic, newreno or bbr")))
+        }
     }
 }
 

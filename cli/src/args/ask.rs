@@ -38,10 +38,14 @@ pub(crate) struct Identity {
 #[derive(Debug, Subcommand)]
 pub(crate) enum IdentityCommand {
     /// Write the identity to a file, sealed by a passphrase
-    #[command(after_help = "The passphrase is asked for, or taken from CAUSEWAY_PASSPHRASE.\n\nExample:\n  causeway identity export anna.identity --data DIR")]
+    #[command(
+        after_help = "The passphrase is asked for, or taken from CAUSEWAY_PASSPHRASE.\n\nExample:\n  causeway identity export anna.identity --data DIR"
+    )]
     Export(IdentityFile),
     /// Read the identity from such a file into a data directory that has none
-    #[command(after_help = "The passphrase is asked for, or taken from CAUSEWAY_PASSPHRASE.\n\nExample:\n  causeway identity import anna.identity --data DIR")]
+    #[command(
+        after_help = "The passphrase is asked for, or taken from CAUSEWAY_PASSPHRASE.\n\nExample:\n  causeway identity import anna.identity --data DIR"
+    )]
     Import(IdentityFile),
 }
 

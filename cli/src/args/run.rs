@@ -59,7 +59,12 @@ pub(crate) struct BridgeArgs {
     #[arg(long, env = "CAUSEWAY_LISTEN", value_name = "ADDR")]
     pub(crate) listen: Option<Listen>,
     /// A bridge to link to; repeatable. The node id is trusted by it
-    #[arg(long = "link", env = "CAUSEWAY_LINK", value_name = "quic://HOST:PORT/NODEID", value_delimiter = ',')]
+    #[arg(
+        long = "link",
+        env = "CAUSEWAY_LINK",
+        value_name = "quic://HOST:PORT/NODEID",
+        value_delimiter = ','
+    )]
     pub(crate) links: Vec<String>,
     /// A bridge whose links are accepted; repeatable
     #[arg(long = "trust", env = "CAUSEWAY_TRUST", value_name = "NODEID", value_delimiter = ',')]
@@ -92,7 +97,12 @@ pub(crate) struct PeerArgs {
     #[arg(long, env = "CAUSEWAY_LISTEN", value_name = "ADDR")]
     pub(crate) listen: Option<Listen>,
     /// The control port of a bridge, where multicast does not work; repeatable
-    #[arg(long = "bridge", env = "CAUSEWAY_BRIDGE", value_name = "HOST:PORT[/NODEID]", value_delimiter = ',')]
+    #[arg(
+        long = "bridge",
+        env = "CAUSEWAY_BRIDGE",
+        value_name = "HOST:PORT[/NODEID]",
+        value_delimiter = ','
+    )]
     pub(crate) bridges: Vec<String>,
     /// A peer at a fixed address, by its greeting port; repeatable
     #[arg(long = "peer", env = "CAUSEWAY_PEER", value_name = "HOST:PORT", value_delimiter = ',')]

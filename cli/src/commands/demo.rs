@@ -52,7 +52,8 @@ async fn tell(world: &mut World, exit: bool) -> anyhow::Result<()> {
 }
 
 async fn step<T>(name: &str, told: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    let failed = |why: String| Fault::error(Failure::CheckFailed, format!("the demo failed at `{name}`: {why}"));
+    let failed =
+        |why: String| Fault::error(Failure::CheckFailed, format!("the demo failed at `{name}`: {why}"));
     match tokio::time::timeout(STEP_LIMIT, told).await {
         Ok(outcome) => outcome.map_err(|error| failed(format!("{error:#}"))),
         Err(_) => Err(failed(format!("it took longer than {} s", STEP_LIMIT.as_secs()))),

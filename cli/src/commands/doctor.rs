@@ -1,5 +1,6 @@
 //! `causeway doctor`: why nodes do not find each other, and what to do.
 
+use discovery::doctor::{Diagnosis, Examination, HeardNode, Verdict, examine};
 use gateway::{LinkUrl, link::probe};
 use identity::tls::Identity;
 use serde_json::json;
@@ -13,27 +14,72 @@ use crate::{
 
 /// One thing that was looked at, and what to do if it is not good.
 struct Finding {
-    good: bool,
+    verdict: Verdict,
     sentence: String,
+    advice: String,
 }
 
 pub(super) async fn run(args: Doctor) -> anyhow::Result<()> {
     let findings = match &args.link {
         Some(url) => link(url, &args).await?,
-        None => Vec::new(),
+        None => network(&args).await?,
     };
     for finding in &findings {
         show(finding, args.read.json)?;
     }
-    if findings.iter().all(|finding| finding.good) {
-        return Ok(());
+    if findings.iter().any(|finding| finding.verdict == Verdict::Bad) {
+        return Err(Fault::error(Failure::CheckFailed, "something is wrong; the lines above say what to do"));
     }
-    Err(Fault::error(Failure::CheckFailed, "something is wrong; each line above says what to do"))
+    Ok(())
+}
+
+async fn network(args: &Doctor) -> anyhow::Result<Vec<Finding>> {
+    let usual = Examination::default();
+    let examination = Examination {
+        port: args.discovery_port.unwrap_or(usual.port),
+        interfaces: args.interfaces.clone(),
+        network: args.network.clone(),
+        ..usual
+    };
+    if !args.read.json {
+        output::line(&format!(
+            "Listening for {} s on port {}/udp ...",
+            examination.listen.as_secs(),
+            examination.port
+        ))?;
+    }
+    let diagnosis = examine(&examination).await?;
+    heard(&diagnosis, args.read.json)?;
+    let findings = diagnosis.findings.into_iter();
+    Ok(findings
+        .map(|finding| Finding { verdict: finding.verdict, sentence: finding.what, advice: finding.advice })
+        .collect())
+}
+
+fn heard(diagnosis: &Diagnosis, as_json: bool) -> std::io::Result<()> {
+    diagnosis.nodes.iter().try_for_each(|node| {
+        if as_json { output::object(&node_json(node)) } else { output::line(&node_line(node)) }
+    })
+}
+
+fn node_json(node: &HeardNode) -> serde_json::Value {
+    json!({
+        "heard": node.id.to_string(),
+        "network": node.network.name,
+        "from": node.from.to_string(),
+        "interface": *node.interface,
+    })
+}
+
+fn node_line(node: &HeardNode) -> String {
+    let network = output::harmless(&node.network.name);
+    format!("heard {} of network {network} from {} on {}", node.id.short(), node.from, node.interface)
 }
 
 async fn link(url: &str, args: &Doctor) -> anyhow::Result<Vec<Finding>> {
-    let url: LinkUrl =
-        url.parse().map_err(|error: gateway::InvalidLinkUrl| Fault::error(Failure::Usage, error.to_string()))?;
+    let url: LinkUrl = url
+        .parse()
+        .map_err(|error: gateway::InvalidLinkUrl| Fault::error(Failure::Usage, error.to_string()))?;
     // The other bridge trusts ids, so the question is asked with the bridge's own.
     let identity = match data::of_running(args.read.data.data.as_deref(), Some(data::Kind::Bridge)) {
         Ok(data) => Identity::load_or_create(&data)?,
@@ -43,13 +89,24 @@ async fn link(url: &str, args: &Doctor) -> anyhow::Result<Vec<Finding>> {
     Ok(report
         .findings
         .into_iter()
-        .map(|finding| Finding { good: finding.good, sentence: finding.sentence })
+        .map(|finding| Finding {
+            verdict: if finding.good { Verdict::Good } else { Verdict::Bad },
+            sentence: finding.sentence,
+            advice: String::new(),
+        })
         .collect())
 }
 
 fn show(finding: &Finding, as_json: bool) -> std::io::Result<()> {
+    let verdict = match finding.verdict {
+        Verdict::Good => "ok",
+        Verdict::Doubtful => "note",
+        Verdict::Bad => "fail",
+    };
     if as_json {
-        return output::object(&json!({ "good": finding.good, "finding": finding.sentence }));
+        let Finding { sentence, advice, .. } = finding;
+        return output::object(&json!({ "verdict": verdict, "finding": sentence, "advice": advice }));
     }
-    output::line(&format!("{}  {}", if finding.good { "ok  " } else { "FAIL" }, finding.sentence))
+    output::line(&format!("{verdict:<5}{}", finding.sentence))?;
+    if finding.advice.is_empty() { Ok(()) } else { output::line(&format!("     {}", finding.advice)) }
 }

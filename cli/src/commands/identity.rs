@@ -39,7 +39,9 @@ fn export(args: &IdentityFile) -> anyhow::Result<()> {
         .mode(0o600)
         .open(&args.file)
         .and_then(|mut file| file.write_all(sealed.as_bytes()).and_then(|()| file.sync_all()))
-        .with_context(|| format!("cannot write {}; an existing file is never overwritten", args.file.display()))?;
+        .with_context(|| {
+            format!("cannot write {}; an existing file is never overwritten", args.file.display())
+        })?;
     eprintln!("The identity {} is in {}, sealed by your passphrase.", key.node_id(), args.file.display());
     eprintln!("Use it on one machine at a time: two nodes with one identity get in each other's way.");
     Ok(())
@@ -69,7 +71,8 @@ fn passphrase(prompt: &str, twice: bool) -> anyhow::Result<String> {
     if let Ok(passphrase) = std::env::var(PASSPHRASE_VARIABLE) {
         return Ok(passphrase);
     }
-    let no_terminal = || format!("cannot ask for the passphrase; set {PASSPHRASE_VARIABLE} where there is no terminal");
+    let no_terminal =
+        || format!("cannot ask for the passphrase; set {PASSPHRASE_VARIABLE} where there is no terminal");
     let passphrase = rpassword::prompt_password(prompt).with_context(no_terminal)?;
     if twice && rpassword::prompt_password("Once more: ").with_context(no_terminal)? != passphrase {
         anyhow::bail!("the two passphrases differ; nothing was written");

@@ -50,7 +50,8 @@ pub(super) fn as_json(item: &InboxItem) -> Value {
 pub(super) fn state_line(item: &InboxItem) -> String {
     let name = output::harmless(&item.to_name);
     let at = output::clock(&output::time(item.state_at_ms));
-    let because = if item.reason.is_empty() { String::new() } else { format!(": {}", output::harmless(&item.reason)) };
+    let because =
+        if item.reason.is_empty() { String::new() } else { format!(": {}", output::harmless(&item.reason)) };
     match item.state() {
         DeliveryState::Queued => format!("stored for {name}, not there yet{because}"),
         DeliveryState::AtPeer => format!("at {name} since {at}"),
@@ -70,7 +71,11 @@ fn text_line(item: &InboxItem) -> String {
         format!("{at}  {} > you: {text}", output::harmless(&item.from_name))
     } else {
         let state = state(item.state()).replace('_', " ");
-        let why = if item.reason.is_empty() { String::new() } else { format!(": {}", output::harmless(&item.reason)) };
+        let why = if item.reason.is_empty() {
+            String::new()
+        } else {
+            format!(": {}", output::harmless(&item.reason))
+        };
         format!("{at}  you > {}: {text}  [{state}{why}]", output::harmless(&item.to_name))
     }
 }

@@ -16,7 +16,10 @@ pub(super) async fn invite(args: Invite) -> anyhow::Result<()> {
         valid_s: u32::try_from(args.valid.as_secs()).unwrap_or(u32::MAX),
     };
     let answer = client.bridge().invite(request).await?.into_inner();
-    eprintln!("Give this to the other bridge, over a channel that you trust; it works once, until {}:", answer.expires_at);
+    eprintln!(
+        "Give this to the other bridge, over a channel that you trust; it works once, until {}:",
+        answer.expires_at
+    );
     output::line(&answer.token)?;
     eprintln!("There: causeway join TOKEN");
     Ok(())

@@ -23,7 +23,8 @@ pub(super) async fn list(args: ReadArgs) -> anyhow::Result<()> {
     if links.is_empty() {
         return Ok(output::line("no links; `causeway invite` and `causeway join` make one")?);
     }
-    let mut table = output::table(&["ID", "NAME", "NETWORK", "ADDRESS", "STATE", "ROUND TRIP", "COST", "SINCE", "WHY"]);
+    let mut table =
+        output::table(&["ID", "NAME", "NETWORK", "ADDRESS", "STATE", "ROUND TRIP", "COST", "SINCE", "WHY"]);
     for link in &links {
         table.add_row(row(link));
     }
@@ -47,7 +48,10 @@ async fn remove(args: LinkTarget) -> anyhow::Result<()> {
     let client = Client::connect(args.data.data.as_deref(), Some(Kind::Bridge)).await?;
     let request = RemoveLinkRequest { link: args.link.clone() };
     match client.bridge().remove_link(request).await?.into_inner().removed {
-        0 => Err(Fault::error(Failure::NotFound, format!("there is no link {}; `causeway links` lists them", args.link))),
+        0 => Err(Fault::error(
+            Failure::NotFound,
+            format!("there is no link {}; `causeway links` lists them", args.link),
+        )),
         _ => Ok(output::line(&format!("{} is kept no longer", args.link))?),
     }
 }

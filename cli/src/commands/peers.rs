@@ -14,7 +14,8 @@ pub(super) async fn run(args: ReadArgs) -> anyhow::Result<()> {
     if peers.is_empty() {
         return Ok(output::line("nobody yet; `causeway doctor` finds out why")?);
     }
-    let mut table = output::table(&["NAME", "ID", "KIND", "NETWORK", "VIA", "STATE", "LAST SEEN", "ADDRESSES"]);
+    let mut table =
+        output::table(&["NAME", "ID", "KIND", "NETWORK", "VIA", "STATE", "LAST SEEN", "ADDRESSES"]);
     for peer in &peers {
         table.add_row(row(peer));
     }
@@ -22,7 +23,8 @@ pub(super) async fn run(args: ReadArgs) -> anyhow::Result<()> {
 }
 
 fn row(peer: &KnownPeer) -> [String; 8] {
-    let state = if peer.reason.is_empty() { peer.state.clone() } else { format!("{}: {}", peer.state, peer.reason) };
+    let state =
+        if peer.reason.is_empty() { peer.state.clone() } else { format!("{}: {}", peer.state, peer.reason) };
     [
         output::harmless(&peer.name),
         output::short(&peer.node_id),

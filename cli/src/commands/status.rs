@@ -113,7 +113,10 @@ fn peer_lines(status: &MessengerStatusResponse) -> Vec<String> {
         format!("running    since {}, version {}", output::clock(&status.started_at), status.version),
         format!("bridges    {homes}"),
         format!("knows      {} peers online", status.peers_online),
-        format!("messages   {} received, {} sent, {} on their way", status.received, status.sent, status.queued),
+        format!(
+            "messages   {} received, {} sent, {} on their way",
+            status.received, status.sent, status.queued
+        ),
         format!("listening  {}", status.listening.join(", ")),
     ];
     lines.extend(status.sessions.iter().map(|session| {

@@ -48,7 +48,13 @@ async fn list(args: ReadArgs) -> anyhow::Result<()> {
     for entry in &entries {
         let linked = if entry.linked { "yes" } else { "no" };
         let name = output::harmless(&entry.name);
-        table.add_row([&output::id(&entry.node_id), &name, &entry.source, &output::clock(&entry.since), linked]);
+        table.add_row([
+            &output::id(&entry.node_id),
+            &name,
+            &entry.source,
+            &output::clock(&entry.since),
+            linked,
+        ]);
     }
     Ok(output::line(&table.trim_fmt())?)
 }

@@ -33,12 +33,27 @@ pub(super) struct Node {
 
 impl Node {
     /// Starts `causeway KIND --name NAME ...` on the loopback interface alone.
-    pub(super) fn start(root: &Path, kind: &str, name: &'static str, options: &[&str]) -> anyhow::Result<Self> {
+    pub(super) fn start(
+        root: &Path,
+        kind: &str,
+        name: &'static str,
+        options: &[&str],
+    ) -> anyhow::Result<Self> {
         let data = root.join(name);
         std::fs::create_dir_all(&data)?;
         let log = File::create(data.join(LOG_FILE))?;
         let process = Command::new(std::env::current_exe()?)
-            .args([kind, "--name", name, "--interface", "lo", "--listen", "127.0.0.1:0", "--greeting-port", "0"])
+            .args([
+                kind,
+                "--name",
+                name,
+                "--interface",
+                "lo",
+                "--listen",
+                "127.0.0.1:0",
+                "--greeting-port",
+                "0",
+            ])
             .arg("--data")
             .arg(&data)
             .args(options)

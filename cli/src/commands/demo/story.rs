@@ -121,13 +121,21 @@ impl Story {
 
     pub(super) async fn prove_crossing(&mut self, world: &World, before: u64) -> anyhow::Result<()> {
         let crossed = self.link_bytes(world).await? - before;
-        ensure!(crossed >= self.crossed_bytes, "only {crossed} bytes crossed the link during the conversation");
-        self.tell(&format!("Checked: {crossed} bytes crossed the link meanwhile, the conversation among them."))
+        ensure!(
+            crossed >= self.crossed_bytes,
+            "only {crossed} bytes crossed the link during the conversation"
+        );
+        self.tell(&format!(
+            "Checked: {crossed} bytes crossed the link meanwhile, the conversation among them."
+        ))
     }
 
     pub(super) fn prove_no_direct_socket(&mut self, world: &World) -> anyhow::Result<()> {
         let id = |name| world.node(name)?.process_id();
-        ensure!(!proof::are_connected(id("anna")?, id("carla")?)?, "anna and carla have a socket between them");
+        ensure!(
+            !proof::are_connected(id("anna")?, id("carla")?)?,
+            "anna and carla have a socket between them"
+        );
         ensure!(proof::are_connected(id("anna")?, id(ATTIC)?)?, "anna has no connection to her bridge");
         ensure!(proof::are_connected(id("anna")?, id("ben")?)?, "anna and ben have no direct connection");
         self.tell(&format!(
@@ -166,7 +174,11 @@ impl Story {
     }
 
     fn said(&self, world: &World, from: &str, item: &InboxItem) -> anyhow::Result<()> {
-        ensure!(item.state() == DeliveryState::AtPeer || item.state() == DeliveryState::Read, "not delivered: {}", item.reason);
+        ensure!(
+            item.state() == DeliveryState::AtPeer || item.state() == DeliveryState::Read,
+            "not delivered: {}",
+            item.reason
+        );
         let way = if item.via.is_empty() { "directly".into() } else { bridges(world, &item.via)? };
         let took = item.state_at_ms.saturating_sub(item.sent_at_ms);
         self.tell(&format!(
