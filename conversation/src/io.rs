@@ -76,7 +76,8 @@ pub enum Input {
         /// How many.
         records: usize,
     },
-    /// Storing failed: nothing that was handed over and not reported as stored is or will be in the log.
+    /// Storing failed: nothing that was handed over and not reported as stored is or will be in the log. Nothing more
+    /// is handed over until [`Input::StoreReady`].
     StoreFailed {
         /// For people.
         reason: String,

@@ -40,6 +40,8 @@ pub struct Conversation {
     /// Names of peers, contacts or not.
     names: BTreeMap<NodeId, String>,
     totals: Totals,
+    /// The wall clock at the input that is being handled.
+    now_ms: u64,
 }
 
 /// A record that was handed over and is not durable yet.
@@ -76,6 +78,7 @@ impl Conversation {
             links: BTreeMap::new(),
             names: BTreeMap::new(),
             totals: Totals::default(),
+            now_ms: 0,
         }
     }
 
@@ -91,18 +94,19 @@ impl Conversation {
 
     /// Takes one input. `now_ms` is the wall clock, milliseconds since the Unix epoch: for display only.
     pub fn handle(&mut self, input: Input, now_ms: u64, out: &mut Vec<Output>) {
+        self.now_ms = now_ms;
         match input {
-            Input::Send { request, to, text } => self.handle_send(request, to, text, now_ms, out),
-            Input::MarkRead { request, peer } => self.handle_mark_read(request, peer, now_ms, out),
+            Input::Send { request, to, text } => self.handle_send(request, to, text, out),
+            Input::MarkRead { request, peer } => self.handle_mark_read(request, peer, out),
             Input::Typing { peer, active } => self.handle_typing(peer, active, out),
-            Input::PeerNamed { id, name } => self.handle_name(id, name, now_ms, out),
+            Input::PeerNamed { id, name } => self.handle_name(id, name, out),
             Input::SessionOpened { session, peer, dialled, via } => {
                 let session_state = Session::new(peer, dialled, via);
-                self.handle_opened(session, session_state, now_ms, out);
+                self.handle_opened(session, session_state, out);
             }
-            Input::Frame { session, frame } => self.handle_frame(session, frame, now_ms, out),
-            Input::SessionClosed { session } => self.handle_closed(session, now_ms, out),
-            Input::Stored { first, records } => self.handle_stored(first, records, now_ms, out),
+            Input::Frame { session, frame } => self.handle_frame(session, frame, out),
+            Input::SessionClosed { session } => self.handle_closed(session, out),
+            Input::Stored { first, records } => self.handle_stored(first, records, out),
             Input::StoreFailed { reason } => self.handle_store_failed(&reason, out),
             Input::StoreReady => self.handle_store_ready(out),
             Input::Fetched { peer, messages, next } => self.handle_fetched(peer, messages, next, out),
@@ -167,29 +171,38 @@ impl Conversation {
     }
 
     /// Hands a record over that is not true before it is stored.
-    fn propose(&mut self, kind: Kind, request: Option<u64>, now_ms: u64, out: &mut Vec<Output>) {
-        let event = event::new(now_ms, kind);
+    fn propose(&mut self, kind: Kind, request: Option<u64>, out: &mut Vec<Output>) {
+        let event = event::new(self.now_ms, kind);
         out.push(Output::Append(event::encode(&event)));
         self.pending.push_back(Pending { event, applied: false, request });
     }
 
     /// Takes over what is so anyway, and hands it over for storing.
-    fn record(&mut self, kind: Kind, now_ms: u64, out: &mut Vec<Output>) {
-        let event = event::new(now_ms, kind);
+    fn record(&mut self, kind: Kind, out: &mut Vec<Output>) {
+        let event = event::new(self.now_ms, kind);
         self.state.apply(0, &event);
+        if self.is_store_failed() {
+            self.keep_unsaved(event);
+            return;
+        }
         out.push(Output::Append(event::encode(&event)));
         self.pending.push_back(Pending { event, applied: true, request: None });
     }
 
     /// Makes a contact of a peer with the first message to or from it.
-    fn pin(&mut self, peer: NodeId, now_ms: u64, out: &mut Vec<Output>) {
+    fn pin(&mut self, peer: NodeId, out: &mut Vec<Output>) {
         if self.state.contacts.get(&peer).is_some_and(|contact| contact.pinned) {
             return;
         }
         let name = self.names.get(&peer).cloned().unwrap_or_default();
         let pinned = history::ContactPinned { peer: peer.to_bytes(), name };
-        self.record(Kind::ContactPinned(pinned), now_ms, out);
-        self.check_namesakes(peer, now_ms, out);
+        self.record(Kind::ContactPinned(pinned), out);
+        self.check_namesakes(peer, out);
+    }
+
+    /// Between [`Input::StoreFailed`] and [`Input::StoreReady`] nothing is handed over.
+    fn is_store_failed(&self) -> bool {
+        matches!(self.store, StoreState::Failed(_))
     }
 
     fn has_room_for(&self, peer: NodeId) -> bool {
@@ -197,11 +210,11 @@ impl Conversation {
     }
 
     /// Names the epoch in the log before its first message.
-    fn open_epoch(&mut self, now_ms: u64, out: &mut Vec<Output>) {
+    fn open_epoch(&mut self, out: &mut Vec<Output>) {
         if !self.epoch_open {
             self.epoch_open = true;
             let opened = history::EpochOpened { epoch: self.epoch.to_bytes() };
-            self.record(Kind::EpochOpened(opened), now_ms, out);
+            self.record(Kind::EpochOpened(opened), out);
         }
     }
 

@@ -23,7 +23,7 @@ use self::{
 use crate::{
     chat::Incoming,
     command::{Command, CommandError, Sent},
-    limits::{SESSION_EVENTS, TURN},
+    limits::{SESSION_EVENTS, TURN, TYPING_PACE},
     metrics::Metrics,
     session::SessionEvent,
     wall,
@@ -78,9 +78,12 @@ pub(crate) struct Actor {
     fetched: mpsc::Sender<Input>,
     next_request: u64,
     requests: HashMap<u64, Request>,
-    waiters: HashMap<MessageId, Vec<oneshot::Sender<MessageId>>>,
+    waiters: HashMap<MessageId, Vec<oneshot::Sender<Option<MessageId>>>>,
     last_seen: BTreeMap<NodeId, u64>,
+    /// Who is writing, and until when that is believed.
     typing: BTreeMap<NodeId, Instant>,
+    /// When we last said that we are.
+    typed: BTreeMap<NodeId, Instant>,
     twins: HashSet<String>,
     /// Peers to be looked at again once the core's outputs are dealt with.
     dirty: Vec<NodeId>,
@@ -144,6 +147,7 @@ impl Actor {
             waiters: HashMap::new(),
             last_seen: BTreeMap::new(),
             typing: BTreeMap::new(),
+            typed: BTreeMap::new(),
             twins: HashSet::new(),
             dirty: Vec::new(),
             retry_store_at: None,
@@ -152,7 +156,7 @@ impl Actor {
     }
 
     async fn run(mut self, mut inboxes: Inboxes, mut tasks: FromTasks) {
-        self.dirty.extend(self.core.waiting().collect::<Vec<_>>());
+        self.dirty.extend(self.core.waiting());
         self.settle();
         let mut discovering = true;
         loop {
@@ -249,7 +253,7 @@ impl Actor {
             }
             Output::Delivered { peer, epoch, through } => self.on_delivered(peer, epoch, through),
             Output::Renumbered { from, to } => self.on_renumbered(from, to),
-            Output::Refused { id } => self.wake_waiters(&id, id),
+            Output::Refused { id } => self.wake_waiters(&id, None),
             Output::Typing { peer, active } => self.on_typing(peer, active),
             Output::Fetch { peer, from } => self.on_fetch(peer, from),
             Output::Warned => {
@@ -264,6 +268,7 @@ impl Actor {
     fn handle_timer(&mut self) {
         self.retry_store();
         self.typing.retain(|_, until| *until > Instant::now());
+        self.typed.retain(|_, at| at.elapsed() < TYPING_PACE);
         let due = self.due_dials();
         self.dirty.extend(due);
     }

@@ -3,10 +3,7 @@
 use std::pin::Pin;
 
 use futures_util::{Stream, StreamExt as _};
-use identity::{
-    NodeId,
-    tls::node_of_certificate,
-};
+use identity::{NodeId, tls::node_of_certificate};
 use proto::chat::v1::{
     Frame,
     chat_server::{Chat, ChatServer},
@@ -57,7 +54,8 @@ impl Chat for ChatService {
         let info = info.ok_or_else(|| Status::internal("the connection is not known"))?;
         let certificate = info.certificate.as_ref();
         let certificate = certificate.ok_or_else(|| Status::unauthenticated("a certificate is needed"))?;
-        let peer = node_of_certificate(certificate).map_err(|error| Status::unauthenticated(error.to_string()))?;
+        let peer =
+            node_of_certificate(certificate).map_err(|error| Status::unauthenticated(error.to_string()))?;
         if peer == self.me {
             return Err(Status::permission_denied("this is your own identity"));
         }

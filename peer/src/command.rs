@@ -12,14 +12,36 @@ use crate::path::Path;
 /// A request with the way back for its answer.
 #[derive(Debug)]
 pub(crate) enum Command {
-    Send { to: String, text: String, reply: oneshot::Sender<Result<Sent, CommandError>> },
-    /// Answered once the message is at the peer, or refused for good; with its name then.
-    AwaitDelivery { id: MessageId, reply: oneshot::Sender<MessageId> },
-    MarkRead { peer: String, reply: oneshot::Sender<Result<u64, CommandError>> },
-    Typing { to: String, active: bool, reply: oneshot::Sender<Result<(), CommandError>> },
-    Resolve { peer: String, reply: oneshot::Sender<Result<NodeId, CommandError>> },
-    Faces { peers: Vec<NodeId>, reply: oneshot::Sender<BTreeMap<NodeId, Face>> },
-    Overview { reply: oneshot::Sender<Overview> },
+    Send {
+        to: String,
+        text: String,
+        reply: oneshot::Sender<Result<Sent, CommandError>>,
+    },
+    /// Answered once the message is at the peer, with its name then, or refused for good, with none.
+    AwaitDelivery {
+        id: MessageId,
+        reply: oneshot::Sender<Option<MessageId>>,
+    },
+    MarkRead {
+        peer: String,
+        reply: oneshot::Sender<Result<u64, CommandError>>,
+    },
+    Typing {
+        to: String,
+        active: bool,
+        reply: oneshot::Sender<Result<(), CommandError>>,
+    },
+    Resolve {
+        peer: String,
+        reply: oneshot::Sender<Result<NodeId, CommandError>>,
+    },
+    Faces {
+        peers: Vec<NodeId>,
+        reply: oneshot::Sender<BTreeMap<NodeId, Face>>,
+    },
+    Overview {
+        reply: oneshot::Sender<Overview>,
+    },
 }
 
 /// A message that was taken.

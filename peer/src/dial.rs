@@ -30,7 +30,11 @@ pub(crate) struct Dialled {
 }
 
 /// Tries all ways. The error is a sentence for a person.
-pub(crate) async fn dial(peer: NodeId, candidates: Vec<Candidate>, own: Announcer) -> Result<Dialled, String> {
+pub(crate) async fn dial(
+    peer: NodeId,
+    candidates: Vec<Candidate>,
+    own: Announcer,
+) -> Result<Dialled, String> {
     let attempt = |(place, candidate): (u32, Candidate)| {
         let own = &own;
         async move {
@@ -57,7 +61,8 @@ async fn attempt(peer: NodeId, candidate: &Candidate, own: &Announcer) -> Result
         Ok(Err(error)) => tracing::debug!(peer = %peer.short(), %error, "not greeted"),
         Err(_) => tracing::debug!(peer = %peer.short(), "the greeting took too long"),
     }
-    let config = client_config(own.identity(), Expected::Node(peer), ALPN_H2).map_err(|error| error.to_string())?;
+    let config =
+        client_config(own.identity(), Expected::Node(peer), ALPN_H2).map_err(|error| error.to_string())?;
     let config = Arc::new(config);
     let connected = race(&candidate.secure, |address| {
         connect_tls(address, Arc::clone(&config), server_name(peer), CONNECT_TIMEOUT)

@@ -18,7 +18,9 @@ pub enum StartError {
     #[error(transparent)]
     KeyFile(#[from] KeyFileError),
     /// A name that cannot be announced.
-    #[error("the name or the network cannot be used: {0}; names have 1 to 64 bytes, networks 1 to 32, without control characters")]
+    #[error(
+        "the name or the network cannot be used: {0}; names have 1 to 64 bytes, networks 1 to 32, without control characters"
+    )]
     Name(#[from] InvalidRecord),
     /// The store.
     #[error(transparent)]

@@ -36,7 +36,9 @@ pub(crate) fn fetch(log: &Log, peer: NodeId, from: u64) -> Result<Input, ReadErr
             break;
         }
         let Ok(Event { kind: Some(Kind::MessageOut(message)), .. }) = event::decode(record) else { continue };
-        if conversation::envelope::decode(&message.envelope).is_ok_and(|(id, _)| id.recipient.to_bytes() == wanted) {
+        if conversation::envelope::decode(&message.envelope)
+            .is_ok_and(|(id, _)| id.recipient.to_bytes() == wanted)
+        {
             messages.push(Fetched { envelope: message.envelope });
         }
     }
@@ -100,8 +102,7 @@ impl Reader {
     fn item(&self, position: u64) -> Result<Option<Item>, ReadError> {
         let Some(record) = self.log.get(position)? else { return Ok(None) };
         let item = event::decode(record).ok().and_then(|event| self.timeline.item(position, &event));
-        Ok(item.filter(|item| {
-            self.peer.is_none_or(|peer| item.id.sender == peer || item.id.recipient == peer)
-        }))
+        Ok(item
+            .filter(|item| self.peer.is_none_or(|peer| item.id.sender == peer || item.id.recipient == peer)))
     }
 }

@@ -68,5 +68,9 @@ pub const STORE_PAUSE: Duration = Duration::from_millis(500);
 pub const MAX_DIALS: usize = 64;
 /// A shown "is writing" goes away by itself after this time.
 pub const TYPING_LASTS: Duration = Duration::from_secs(6);
+/// Between two "is writing" for one peer.
+pub const TYPING_PACE: Duration = Duration::from_secs(1);
+/// A peer's clock that differs by more is a warning: times shown are misleading then.
+pub const SKEW_WARNED: Duration = Duration::from_secs(60);
 /// The order of shutdown has this time in all.
 pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);

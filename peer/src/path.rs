@@ -72,9 +72,8 @@ pub(crate) fn better(peer: &Neighbour, current: &Path) -> Vec<Candidate> {
     if let Some(direct) = all.iter().find(|candidate| candidate.path == Path::Direct) {
         return vec![direct.clone()];
     }
-    let cost = |bridge: NodeId| {
-        peer.routes.iter().find(|route| route.via.id == bridge).map(|route| route.cost_us)
-    };
+    let cost =
+        |bridge: NodeId| peer.routes.iter().find(|route| route.via.id == bridge).map(|route| route.cost_us);
     let others = all.into_iter().filter(|candidate| candidate.path.bridge() != Some(bridge));
     match cost(bridge) {
         // The bridge drains, or is gone.

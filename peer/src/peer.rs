@@ -9,10 +9,7 @@ use prometheus_client::registry::Registry;
 use proto::node::v1::Ports;
 use runtime::{TaskGroup, rpc::PortChoice, socket_path};
 use storage::{Log, Options, Store};
-use tokio::{
-    net::TcpListener,
-    sync::{mpsc, watch},
-};
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -22,7 +19,7 @@ use crate::{
     control::{MessengerControl, NodeControl},
     error::StartError,
     history,
-    limits::{COMMANDS, MAX_SESSIONS, SESSION_EVENTS, SHUTDOWN_GRACE},
+    limits::{COMMANDS, SESSION_EVENTS, SHUTDOWN_GRACE},
     metrics::Metrics,
     ports::{self, Addresses, Listeners, PortError},
     record, server, wall,
@@ -90,23 +87,32 @@ impl Peer {
         let addresses = listeners.addresses;
         let announcer = announcer(config, &identity, start, addresses)?;
         let (servers, work) = (group.child(), group.child());
-        let (metrics, discovery_metrics) = (Metrics::default(), discovery::Metrics::default());
-        let mut registry = Registry::with_prefix("causeway");
-        metrics.register(&mut registry);
-        discovery_metrics.register(&mut registry);
-        let registry = Arc::new(registry);
-        serve_metrics(config, &servers, &registry)?;
+        let (metrics, found) = (Metrics::default(), discovery::Metrics::default());
+        let registry = registry(config, &servers, &metrics, &found)?;
 
         let (commands, commanded) = mpsc::channel(COMMANDS);
-        let (incoming, arrived) = mpsc::channel(SESSION_EVENTS.min(MAX_SESSIONS));
+        let (incoming, arrived) = mpsc::channel(SESSION_EVENTS);
         let (head, head_seen) = watch::channel(log.head());
-        let chat = ChatService::server(identity.id(), incoming);
-        server::serve_chat(&servers, listeners.secure, &identity, chat)?;
+        server::serve_chat(
+            &servers,
+            listeners.secure,
+            &identity,
+            ChatService::server(identity.id(), incoming),
+        )?;
         let (discovery, discovered) =
-            Discovery::spawn(&group, settings(config), announcer.clone(), discovery_metrics.clone());
-        server::serve_greeting(&servers, listeners.greeting, announcer.clone(), &discovery, discovery_metrics)
-            .await?;
+            Discovery::spawn(&group, settings(config), announcer.clone(), found.clone());
+        server::serve_greeting(&servers, listeners.greeting, announcer.clone(), &discovery, found).await?;
 
+        let parts = Parts {
+            core,
+            log: log.clone(),
+            store: Arc::clone(&store),
+            announcer: announcer.clone(),
+            discovery: discovery.clone(),
+            group: work.clone(),
+            metrics,
+        };
+        Actor::spawn(parts, Inboxes { commands: commanded, incoming: arrived, discovered, head });
         let stop = CancellationToken::new();
         let listening: Arc<[String]> = addresses.lines().into();
         let node = NodeControl {
@@ -117,22 +123,23 @@ impl Peer {
             stop: stop.clone(),
         };
         let messenger =
-            MessengerControl::new(commands, (log.clone(), head_seen), announcer.clone(), servers.clone(), listening);
-        let parts = Parts {
-            core,
-            log,
-            store: Arc::clone(&store),
-            announcer,
-            discovery: discovery.clone(),
-            group: work.clone(),
-            metrics,
-        };
-        Actor::spawn(parts, Inboxes { commands: commanded, incoming: arrived, discovered, head });
+            MessengerControl::new(commands, (log, head_seen), announcer, servers.clone(), listening);
         let socket = socket_path::prepare(&config.data).map_err(StartError::io(&config.data))?;
         server::serve_control(&servers, &socket, node, messenger).await?;
         let id = identity.id();
         tracing::info!(%id, name = config.name, secure = %addresses.secure, greeting = %addresses.greeting, "peer started");
-        Ok(Self { id, addresses, socket, group, servers, work, discovery, store: Some(store), stop, registry })
+        Ok(Self {
+            id,
+            addresses,
+            socket,
+            group,
+            servers,
+            work,
+            discovery,
+            store: Some(store),
+            stop,
+            registry,
+        })
     }
 
     /// The node id.
@@ -229,10 +236,19 @@ fn settings(config: &PeerConfig) -> Settings {
     }
 }
 
-fn serve_metrics(config: &PeerConfig, group: &TaskGroup, registry: &Arc<Registry>) -> Result<(), StartError> {
-    let Some(address) = config.metrics else { return Ok(()) };
-    let listener: TcpListener =
-        runtime::rpc::bind_tcp(PortChoice::Exact(address)).map_err(PortError::Bind)?;
-    runtime::metrics::serve(group, listener, Arc::clone(registry), Arc::new(|| Ok(())));
-    Ok(())
+fn registry(
+    config: &PeerConfig,
+    group: &TaskGroup,
+    metrics: &Metrics,
+    discovery: &discovery::Metrics,
+) -> Result<Arc<Registry>, StartError> {
+    let mut registry = Registry::with_prefix("causeway");
+    metrics.register(&mut registry);
+    discovery.register(&mut registry);
+    let registry = Arc::new(registry);
+    if let Some(address) = config.metrics {
+        let listener = runtime::rpc::bind_tcp(PortChoice::Exact(address)).map_err(PortError::Bind)?;
+        runtime::metrics::serve(group, listener, Arc::clone(&registry), Arc::new(|| Ok(())));
+    }
+    Ok(registry)
 }

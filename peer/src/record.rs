@@ -11,10 +11,16 @@ use crate::error::StartError;
 const FILE: &str = "description";
 
 /// The description of this start: the last one, or a new one with a higher sequence when name or certificate changed.
-pub(crate) fn describe(data: &Path, identity: &Identity, name: &str, start: u64) -> Result<Description, StartError> {
+pub(crate) fn describe(
+    data: &Path,
+    identity: &Identity,
+    name: &str,
+    start: u64,
+) -> Result<Description, StartError> {
     let path = data.join(FILE);
     let before = fs::read(&path).ok().and_then(|bytes| Signed::decode(bytes.as_slice()).ok());
-    let before = before.and_then(|signed| Description::verify(signed).ok()).filter(|old| old.id() == identity.id());
+    let before =
+        before.and_then(|signed| Description::verify(signed).ok()).filter(|old| old.id() == identity.id());
     if let Some(old) = &before
         && old.name() == name
         && old.certificate() == identity.certificate()

@@ -111,7 +111,10 @@ pub(crate) async fn serve_control(
         .add_service(messenger)
         .add_service(health_service)
         .add_service(reflection()?)
-        .serve_with_incoming_shutdown(unix_incoming(group, listener), group.token().clone().cancelled_owned());
+        .serve_with_incoming_shutdown(
+            unix_incoming(group, listener),
+            group.token().clone().cancelled_owned(),
+        );
     group.spawn(tracing::info_span!("control"), async move {
         if let Err(error) = server.await {
             tracing::error!(%error, "the local control is not served any more");

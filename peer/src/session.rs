@@ -226,7 +226,9 @@ impl Liveness {
     }
 
     fn is_dead(&self) -> bool {
-        let silent = self.pinged.is_some_and(|(_, at)| at.elapsed() >= PING_TIMEOUT && self.heard <= at);
+        let silent = self
+            .pinged
+            .is_some_and(|(_, at)| at.elapsed() + PING_EVERY / 10 >= PING_TIMEOUT && self.heard <= at);
         silent || (!self.greeted && self.heard.elapsed() >= HELLO_TIMEOUT)
     }
 }

@@ -11,59 +11,40 @@ use super::{Conversation, frames::shorten};
 use crate::{ChainHash, Epoch, Head, Output, SessionKey, event, limits::MAX_REFUSALS, outbound::Claim};
 
 impl Conversation {
-    pub(super) fn on_delivered(
-        &mut self,
-        peer: NodeId,
-        delivered: chat::Delivered,
-        now_ms: u64,
-        out: &mut Vec<Output>,
-    ) {
+    pub(super) fn on_delivered(&mut self, peer: NodeId, delivered: chat::Delivered, out: &mut Vec<Output>) {
         let Some((epoch, head)) = delivered.holding.as_ref().and_then(parse) else { return };
-        self.on_holding(peer, (epoch, head), delivered.at_ms, now_ms, out);
+        self.on_holding(peer, (epoch, head), delivered.at_ms, out);
         self.on_caught_up(peer, epoch, head.through, out);
         self.pump(peer, out);
     }
 
     /// Takes over all that a peer says to hold, and notices what it lost.
-    pub(super) fn on_holdings(
-        &mut self,
-        peer: NodeId,
-        holdings: &[chat::Holding],
-        now_ms: u64,
-        out: &mut Vec<Output>,
-    ) {
+    pub(super) fn on_holdings(&mut self, peer: NodeId, holdings: &[chat::Holding], out: &mut Vec<Output>) {
         let held: Vec<_> =
             holdings.iter().take(crate::limits::HOLDINGS_PER_HELLO).filter_map(parse).collect();
         for (epoch, head) in &held {
-            self.on_holding(peer, (*epoch, *head), now_ms, now_ms, out);
+            self.on_holding(peer, (*epoch, *head), self.now_ms, out);
         }
         let held = held.into_iter().map(|(epoch, head)| (epoch, head.through)).collect();
         self.start_catch_up(peer, held, out);
     }
 
     /// Takes over one claim. `at_ms` is when, by the peer's clock.
-    fn on_holding(
-        &mut self,
-        peer: NodeId,
-        (epoch, head): (Epoch, Head),
-        at_ms: u64,
-        now_ms: u64,
-        out: &mut Vec<Output>,
-    ) {
+    fn on_holding(&mut self, peer: NodeId, (epoch, head): (Epoch, Head), at_ms: u64, out: &mut Vec<Output>) {
         let Some(contact) = self.state.contacts.get(&peer) else { return };
         match contact.outbound.judge(epoch, head) {
             Claim::Known => {}
-            Claim::News => self.on_news(peer, epoch, (head.through, at_ms), now_ms, out),
+            Claim::News => self.on_news(peer, epoch, (head.through, at_ms), out),
             Claim::Contradicts => {
-                self.on_contradiction(peer, (epoch, head.through), "its hash differs", now_ms, out);
+                self.on_contradiction(peer, (epoch, head.through), "its hash differs", out);
             }
             Claim::Ahead { .. } if self.is_own_epoch(epoch) => {
                 let reason = "it says to hold messages that were never written";
-                self.on_contradiction(peer, (epoch, head.through), reason, now_ms, out);
+                self.on_contradiction(peer, (epoch, head.through), reason, out);
             }
             Claim::Ahead { ours } => {
                 if ours > 0 {
-                    self.on_news(peer, epoch, (ours, at_ms), now_ms, out);
+                    self.on_news(peer, epoch, (ours, at_ms), out);
                 }
                 let behind = history::Behind {
                     peer: peer.to_bytes(),
@@ -71,20 +52,13 @@ impl Conversation {
                     ours,
                     theirs: head.through,
                 };
-                self.record(Kind::Behind(behind), now_ms, out);
+                self.record(Kind::Behind(behind), out);
                 out.push(Output::Warned);
             }
         }
     }
 
-    fn on_news(
-        &mut self,
-        peer: NodeId,
-        epoch: Epoch,
-        (through, at_ms): (u64, u64),
-        now_ms: u64,
-        out: &mut Vec<Output>,
-    ) {
+    fn on_news(&mut self, peer: NodeId, epoch: Epoch, (through, at_ms): (u64, u64), out: &mut Vec<Output>) {
         let session = self.links.get(&peer).and_then(|link| link.active);
         let via = session.and_then(|key| self.sessions.get(&key)).map(|session| event::nodes(&session.via));
         let event = history::DeliveredThere {
@@ -95,7 +69,7 @@ impl Conversation {
             via: via.unwrap_or_default(),
         };
         self.count_queued(peer, |this| {
-            this.record(Kind::DeliveredThere(event), now_ms, out);
+            this.record(Kind::DeliveredThere(event), out);
             out.push(Output::Delivered { peer, epoch, through });
         });
     }
@@ -115,13 +89,7 @@ impl Conversation {
         outbound.map_or((0, 0), |outbound| (outbound.outbox().len(), outbound.bytes()))
     }
 
-    pub(super) fn on_conflict(
-        &mut self,
-        key: SessionKey,
-        conflict: &chat::Conflict,
-        now_ms: u64,
-        out: &mut Vec<Output>,
-    ) {
+    pub(super) fn on_conflict(&mut self, key: SessionKey, conflict: &chat::Conflict, out: &mut Vec<Output>) {
         let Some(peer) = self.sessions.get(&key).map(|session| session.peer) else { return };
         if self.links.get(&peer).is_none_or(|link| link.active != Some(key)) {
             return;
@@ -131,13 +99,13 @@ impl Conversation {
         };
         let reason = shorten(&conflict.reason);
         let times = self.count_refusal(peer, epoch, conflict.sequence);
-        self.on_holding(peer, (epoch, head), now_ms, now_ms, out);
+        self.on_holding(peer, (epoch, head), self.now_ms, out);
         self.restart_catch_up(peer, epoch, head.through, out);
         let link = self.links.entry(peer).or_default();
         if link.renumbering > 0 {
             link.resume_owed = true;
-        } else if times >= MAX_REFUSALS {
-            self.give_up(peer, (epoch, conflict.sequence), reason, now_ms, out);
+        } else if times >= MAX_REFUSALS && !self.is_store_failed() {
+            self.give_up(peer, (epoch, conflict.sequence), reason, out);
         } else {
             self.resume(peer, out);
         }

@@ -11,29 +11,23 @@ use super::Conversation;
 use crate::{Epoch, Output, SessionKey, limits::MAX_REASON_BYTES};
 
 impl Conversation {
-    pub(super) fn handle_frame(
-        &mut self,
-        key: SessionKey,
-        frame: chat::Frame,
-        now_ms: u64,
-        out: &mut Vec<Output>,
-    ) {
+    pub(super) fn handle_frame(&mut self, key: SessionKey, frame: chat::Frame, out: &mut Vec<Output>) {
         let Some(session) = self.sessions.get(&key) else { return };
         let peer = session.peer;
         match frame.kind {
-            Some(FrameKind::Hello(hello)) => self.on_hello(key, &hello, now_ms, out),
-            Some(FrameKind::Close(_)) => self.on_close(key, now_ms, out),
+            Some(FrameKind::Hello(hello)) => self.on_hello(key, &hello, out),
+            Some(FrameKind::Close(_)) => self.on_close(key, out),
             Some(FrameKind::Ping(_) | FrameKind::Pong(_)) | None => {}
             Some(_) if !session.hello => self.break_off(key, "the first frame must be a hello", out),
-            Some(FrameKind::Message(message)) => self.on_message(key, message.envelope, now_ms, out),
-            Some(FrameKind::Delivered(delivered)) => self.on_delivered(peer, delivered, now_ms, out),
-            Some(FrameKind::Read(read)) => self.on_read(peer, &read, now_ms, out),
+            Some(FrameKind::Message(message)) => self.on_message(key, message.envelope, out),
+            Some(FrameKind::Delivered(delivered)) => self.on_delivered(peer, delivered, out),
+            Some(FrameKind::Read(read)) => self.on_read(peer, &read, out),
             Some(FrameKind::Typing(typing)) => {
                 out.push(Output::Typing { peer, active: typing.active });
             }
-            Some(FrameKind::Conflict(conflict)) => self.on_conflict(key, &conflict, now_ms, out),
+            Some(FrameKind::Conflict(conflict)) => self.on_conflict(key, &conflict, out),
             Some(FrameKind::Blocked(blocked)) => self.on_blocked(key, &blocked.reason),
-            Some(FrameKind::Unblocked(unblocked)) => self.on_unblocked(key, &unblocked.holdings, now_ms, out),
+            Some(FrameKind::Unblocked(unblocked)) => self.on_unblocked(key, &unblocked.holdings, out),
             Some(FrameKind::Resume(_)) => {
                 if let Some(session) = self.sessions.get_mut(&key) {
                     session.halted = session.blocked;
@@ -42,7 +36,7 @@ impl Conversation {
         }
     }
 
-    fn on_read(&mut self, peer: NodeId, read: &chat::Read, now_ms: u64, out: &mut Vec<Output>) {
+    fn on_read(&mut self, peer: NodeId, read: &chat::Read, out: &mut Vec<Output>) {
         let Some(epoch) = Epoch::parse(&read.epoch) else { return };
         let Some(contact) = self.state.contacts.get_mut(&peer) else { return };
         if let Some(through) = contact.outbound.read(epoch, read.through) {
@@ -52,7 +46,7 @@ impl Conversation {
                 through,
                 at_ms: read.at_ms,
             };
-            self.record(Kind::ReadThere(event), now_ms, out);
+            self.record(Kind::ReadThere(event), out);
         }
     }
 
@@ -63,18 +57,12 @@ impl Conversation {
         }
     }
 
-    fn on_unblocked(
-        &mut self,
-        key: SessionKey,
-        holdings: &[chat::Holding],
-        now_ms: u64,
-        out: &mut Vec<Output>,
-    ) {
+    fn on_unblocked(&mut self, key: SessionKey, holdings: &[chat::Holding], out: &mut Vec<Output>) {
         let Some(session) = self.sessions.get(&key) else { return };
         let peer = session.peer;
         let Some(link) = self.links.get_mut(&peer).filter(|link| link.active == Some(key)) else { return };
         link.stalled = None;
-        self.on_holdings(peer, holdings, now_ms, out);
+        self.on_holdings(peer, holdings, out);
         self.resume(peer, out);
     }
 }

@@ -7,7 +7,7 @@ use super::Conversation;
 use crate::{Output, limits::MAX_CONTACTS};
 
 impl Conversation {
-    pub(super) fn handle_name(&mut self, id: NodeId, name: String, now_ms: u64, out: &mut Vec<Output>) {
+    pub(super) fn handle_name(&mut self, id: NodeId, name: String, out: &mut Vec<Output>) {
         if self.names.get(&id) == Some(&name) {
             return;
         }
@@ -15,18 +15,18 @@ impl Conversation {
             && contact.name != name
         {
             let seen = history::NameSeen { peer: id.to_bytes(), name: name.clone() };
-            self.record(Kind::NameSeen(seen), now_ms, out);
+            self.record(Kind::NameSeen(seen), out);
         }
         if self.names.len() < MAX_CONTACTS || self.names.contains_key(&id) {
             self.names.insert(id, name.clone());
         }
-        self.warn_of_clash(id, &name, now_ms, out);
+        self.warn_of_clash(id, &name, out);
     }
 
     /// Somebody who becomes a contact may have namesakes that were seen before.
-    pub(super) fn check_namesakes(&mut self, contact: NodeId, now_ms: u64, out: &mut Vec<Output>) {
+    pub(super) fn check_namesakes(&mut self, contact: NodeId, out: &mut Vec<Output>) {
         let Some(name) = self.names.get(&contact).cloned() else { return };
-        self.warn_of_clash(contact, &name, now_ms, out);
+        self.warn_of_clash(contact, &name, out);
         let namesakes: Vec<_> = self
             .names
             .iter()
@@ -34,11 +34,11 @@ impl Conversation {
             .map(|(id, _)| *id)
             .collect();
         for namesake in namesakes {
-            self.warn_of_clash(namesake, &name, now_ms, out);
+            self.warn_of_clash(namesake, &name, out);
         }
     }
 
-    fn warn_of_clash(&mut self, other: NodeId, name: &str, now_ms: u64, out: &mut Vec<Output>) {
+    fn warn_of_clash(&mut self, other: NodeId, name: &str, out: &mut Vec<Output>) {
         let known = |contact: &NodeId| {
             self.state.knows_clash(*contact, other) || self.state.knows_clash(other, *contact)
         };
@@ -52,7 +52,7 @@ impl Conversation {
                 other: other.to_bytes(),
                 name: name.to_owned(),
             };
-            self.record(Kind::NameClash(clash), now_ms, out);
+            self.record(Kind::NameClash(clash), out);
             out.push(Output::Warned);
         }
     }

@@ -17,13 +17,7 @@ const TOO_OLD: &str = "this message is older than what can be compared";
 const GAP: &str = "messages before this one are missing";
 
 impl Conversation {
-    pub(super) fn on_message(
-        &mut self,
-        key: SessionKey,
-        envelope: Bytes,
-        now_ms: u64,
-        out: &mut Vec<Output>,
-    ) {
+    pub(super) fn on_message(&mut self, key: SessionKey, envelope: Bytes, out: &mut Vec<Output>) {
         let Some(session) = self.sessions.get(&key) else { return };
         if session.halted {
             return;
@@ -40,9 +34,9 @@ impl Conversation {
         let nothing = crate::inbound::Inbound::default();
         let inbound = contact.map_or(&nothing, |contact| &contact.inbound);
         match inbound.place(id.epoch, id.sequence, &envelope) {
-            Place::Next(hash) => self.take(key, id, (envelope, hash), now_ms, out),
-            Place::Repeated => self.acknowledge(peer, id.epoch, now_ms, out),
-            Place::Taken => self.on_taken(key, &id, now_ms, out),
+            Place::Next(hash) => self.take(key, id, (envelope, hash), out),
+            Place::Repeated => self.acknowledge(peer, id.epoch, out),
+            Place::Taken => self.on_taken(key, &id, out),
             Place::TooOld => self.refuse(key, &id, TOO_OLD, out),
             Place::Gap => self.refuse(key, &id, GAP, out),
         }
@@ -65,18 +59,17 @@ impl Conversation {
         key: SessionKey,
         id: MessageId,
         (envelope, hash): (Bytes, ChainHash),
-        now_ms: u64,
         out: &mut Vec<Output>,
     ) {
-        self.pin(id.sender, now_ms, out);
+        self.pin(id.sender, out);
         let head = Head { through: id.sequence, hash };
         self.state.contact(id.sender).inbound.write(id.epoch, head, &envelope);
         let via = self.sessions.get(&key).map(|session| event::nodes(&session.via)).unwrap_or_default();
         let message = history::MessageIn { envelope, hash: hash.to_bytes(), via };
-        self.propose(Kind::MessageIn(message), None, now_ms, out);
+        self.propose(Kind::MessageIn(message), None, out);
     }
 
-    fn on_taken(&mut self, key: SessionKey, id: &MessageId, now_ms: u64, out: &mut Vec<Output>) {
+    fn on_taken(&mut self, key: SessionKey, id: &MessageId, out: &mut Vec<Output>) {
         if self.state.contact(id.sender).inbound.tell_conflict(id.epoch) {
             let event = history::ConflictSeen {
                 peer: id.sender.to_bytes(),
@@ -85,7 +78,7 @@ impl Conversation {
                 own: false,
                 reason: TAKEN.to_owned(),
             };
-            self.record(Kind::ConflictSeen(event), now_ms, out);
+            self.record(Kind::ConflictSeen(event), out);
             out.push(Output::Warned);
         }
         self.refuse(key, id, TAKEN, out);

@@ -14,10 +14,10 @@ impl Conversation {
         peer: NodeId,
         (epoch, sequence): (Epoch, u64),
         reason: &str,
-        now_ms: u64,
         out: &mut Vec<Output>,
     ) {
-        if self.links.get(&peer).is_some_and(|link| link.renumbering > 0) {
+        // Without a store nothing can be numbered anew; the peer contradicts again at its next hello.
+        if self.is_store_failed() || self.links.get(&peer).is_some_and(|link| link.renumbering > 0) {
             return;
         }
         let event = history::ConflictSeen {
@@ -27,9 +27,9 @@ impl Conversation {
             own: true,
             reason: reason.to_owned(),
         };
-        self.record(Kind::ConflictSeen(event), now_ms, out);
+        self.record(Kind::ConflictSeen(event), out);
         out.push(Output::Warned);
-        self.renumber_from(peer, |id| id.epoch == epoch, now_ms, out);
+        self.renumber_from(peer, |id| id.epoch == epoch, out);
     }
 
     /// The peer refused one message too often: it goes, and those after it go on in a new epoch.
@@ -38,25 +38,18 @@ impl Conversation {
         peer: NodeId,
         (epoch, sequence): (Epoch, u64),
         reason: String,
-        now_ms: u64,
         out: &mut Vec<Output>,
     ) {
         let event = history::Refused { peer: peer.to_bytes(), epoch: epoch.to_bytes(), sequence, reason };
-        self.count_queued(peer, |this| this.record(Kind::Refused(event), now_ms, out));
+        self.count_queued(peer, |this| this.record(Kind::Refused(event), out));
         out.push(Output::Warned);
         out.push(Output::Refused { id: MessageId { sender: self.me, recipient: peer, epoch, sequence } });
         self.links.entry(peer).or_default().resume_owed = true;
-        self.renumber_from(peer, |id| id.epoch == epoch && id.sequence > sequence, now_ms, out);
+        self.renumber_from(peer, |id| id.epoch == epoch && id.sequence > sequence, out);
     }
 
     /// Numbers anew what waits, from the first message that `is_first`.
-    fn renumber_from(
-        &mut self,
-        peer: NodeId,
-        is_first: impl Fn(&MessageId) -> bool,
-        now_ms: u64,
-        out: &mut Vec<Output>,
-    ) {
+    fn renumber_from(&mut self, peer: NodeId, is_first: impl Fn(&MessageId) -> bool, out: &mut Vec<Output>) {
         self.leave_epoch();
         let outbox = self.state.contact(peer).outbound.outbox();
         let tail: Vec<_> = outbox.iter().skip_while(|waiting| !is_first(&waiting.id)).cloned().collect();
@@ -65,13 +58,13 @@ impl Conversation {
             self.on_renumbered(peer, out);
             return;
         }
-        self.open_epoch(now_ms, out);
+        self.open_epoch(out);
         for waiting in tail {
-            self.renumber(waiting.id, &waiting.envelope, now_ms, out);
+            self.renumber(waiting.id, &waiting.envelope, out);
         }
     }
 
-    fn renumber(&mut self, old: MessageId, envelope: &Bytes, now_ms: u64, out: &mut Vec<Output>) {
+    fn renumber(&mut self, old: MessageId, envelope: &Bytes, out: &mut Vec<Output>) {
         let epoch = self.epoch;
         let outbound = &mut self.state.contact(old.recipient).outbound;
         let before = outbound.written(epoch);
@@ -85,7 +78,7 @@ impl Conversation {
             replaces_epoch: old.epoch.to_bytes(),
             replaces_sequence: old.sequence,
         };
-        self.propose(Kind::MessageOut(message), None, now_ms, out);
+        self.propose(Kind::MessageOut(message), None, out);
     }
 
     /// A stored message may replace one that was numbered otherwise.

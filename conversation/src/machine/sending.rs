@@ -13,29 +13,22 @@ use crate::{
 };
 
 impl Conversation {
-    pub(super) fn handle_send(
-        &mut self,
-        request: u64,
-        to: NodeId,
-        text: String,
-        now_ms: u64,
-        out: &mut Vec<Output>,
-    ) {
+    pub(super) fn handle_send(&mut self, request: u64, to: NodeId, text: String, out: &mut Vec<Output>) {
         if let Err(error) = self.check_send(to, &text) {
             out.push(Output::Rejected { request, error });
             return;
         }
-        self.pin(to, now_ms, out);
-        self.open_epoch(now_ms, out);
+        self.pin(to, out);
+        self.open_epoch(out);
         let epoch = self.epoch;
         let before = self.state.contact(to).outbound.written(epoch);
         let id = MessageId { sender: self.me, recipient: to, epoch, sequence: before.through + 1 };
-        let envelope = envelope::encode_text(&id, text, now_ms);
+        let envelope = envelope::encode_text(&id, text, self.now_ms);
         let head = Head { through: id.sequence, hash: before.hash.next(&envelope) };
         self.state.contact(to).outbound.write(epoch, head);
         let message =
             history::MessageOut { envelope, hash: head.hash.to_bytes(), ..history::MessageOut::default() };
-        self.propose(Kind::MessageOut(message), Some(request), now_ms, out);
+        self.propose(Kind::MessageOut(message), Some(request), out);
     }
 
     fn check_send(&self, to: NodeId, text: &str) -> Result<(), SendError> {
@@ -60,26 +53,20 @@ impl Conversation {
         if full { Err(SendError::OutboxFull) } else { Ok(()) }
     }
 
-    pub(super) fn handle_mark_read(
-        &mut self,
-        request: u64,
-        peer: NodeId,
-        now_ms: u64,
-        out: &mut Vec<Output>,
-    ) {
+    pub(super) fn handle_mark_read(&mut self, request: u64, peer: NodeId, out: &mut Vec<Output>) {
         let unread: Vec<_> =
             self.state.contacts.get(&peer).into_iter().flat_map(|contact| contact.inbound.unread()).collect();
         let messages = unread.iter().map(|(_, read, stored)| stored - read).sum();
         for (epoch, _, through) in unread {
             let read = history::ReadHere { peer: peer.to_bytes(), epoch: epoch.to_bytes(), through };
-            self.record(Kind::ReadHere(read), now_ms, out);
-            let frame = chat::Read { epoch: epoch.to_bytes(), through, at_ms: now_ms };
+            self.record(Kind::ReadHere(read), out);
+            let frame = chat::Read { epoch: epoch.to_bytes(), through, at_ms: self.now_ms };
             self.transmit(peer, frame::Kind::Read(frame), out);
         }
         out.push(Output::Marked { request, messages });
     }
 
-    pub(super) fn handle_typing(&mut self, peer: NodeId, active: bool, out: &mut Vec<Output>) {
+    pub(super) fn handle_typing(&self, peer: NodeId, active: bool, out: &mut Vec<Output>) {
         self.transmit(peer, frame::Kind::Typing(chat::Typing { active }), out);
     }
 

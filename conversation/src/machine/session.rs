@@ -67,13 +67,7 @@ impl Link {
 }
 
 impl Conversation {
-    pub(super) fn handle_opened(
-        &mut self,
-        key: SessionKey,
-        mut session: Session,
-        now_ms: u64,
-        out: &mut Vec<Output>,
-    ) {
+    pub(super) fn handle_opened(&mut self, key: SessionKey, mut session: Session, out: &mut Vec<Output>) {
         let peer = session.peer;
         if self.sessions.values().filter(|other| other.peer == peer).count() >= SESSIONS_PER_PEER {
             let detail = "too many sessions of one peer".to_owned();
@@ -84,20 +78,20 @@ impl Conversation {
         if let Some(dialled) = session.dialled {
             session.replaces = if dialled.moves || link.active.is_none() { link.last } else { None };
             self.sessions.insert(key, session);
-            self.say_hello(key, now_ms, out);
+            self.say_hello(key, out);
         } else {
             self.sessions.insert(key, session);
         }
     }
 
-    fn say_hello(&self, key: SessionKey, now_ms: u64, out: &mut Vec<Output>) {
+    fn say_hello(&self, key: SessionKey, out: &mut Vec<Output>) {
         let Some(session) = self.sessions.get(&key) else { return };
         let bytes = |id: Option<SessionId>| id.map(SessionId::to_bytes).unwrap_or_default();
         let hello = chat::Hello {
             session: bytes(session.id),
             epoch: self.epoch.to_bytes(),
             holdings: self.holdings(session.peer),
-            clock_ms: now_ms,
+            clock_ms: self.now_ms,
             replaces: bytes(session.replaces),
         };
         out.push(Output::Transmit {
@@ -106,13 +100,7 @@ impl Conversation {
         });
     }
 
-    pub(super) fn on_hello(
-        &mut self,
-        key: SessionKey,
-        hello: &chat::Hello,
-        now_ms: u64,
-        out: &mut Vec<Output>,
-    ) {
+    pub(super) fn on_hello(&mut self, key: SessionKey, hello: &chat::Hello, out: &mut Vec<Output>) {
         let Some(session) = self.sessions.get_mut(&key) else { return };
         let id = SessionId::parse(&hello.session);
         let expected = session.dialled.is_none() || session.id == id;
@@ -122,7 +110,7 @@ impl Conversation {
         }
         session.hello = true;
         session.id = id;
-        session.skew_ms = skew(hello.clock_ms, now_ms);
+        session.skew_ms = skew(hello.clock_ms, self.now_ms);
         if session.dialled.is_none() {
             session.replaces = SessionId::parse(&hello.replaces);
         }
@@ -138,7 +126,7 @@ impl Conversation {
         if let Some(loser) = loser {
             self.close_loser(loser, self.reason_to_replace(key, loser), out);
         }
-        self.activate(key, Some(hello), now_ms, out);
+        self.activate(key, Some(hello), out);
     }
 
     /// Whether a session that says hello takes the place of the active one: the rule of chat.proto's `Hello`.
@@ -174,11 +162,11 @@ impl Conversation {
     }
 
     /// Makes a session the one of its peer. `hello` is the other's, if it was not answered yet.
-    fn activate(&mut self, key: SessionKey, hello: Option<&chat::Hello>, now_ms: u64, out: &mut Vec<Output>) {
+    fn activate(&mut self, key: SessionKey, hello: Option<&chat::Hello>, out: &mut Vec<Output>) {
         let Some(session) = self.sessions.get(&key) else { return };
         let (peer, skew_ms) = (session.peer, session.skew_ms);
         if session.dialled.is_none() && hello.is_some() {
-            self.say_hello(key, now_ms, out);
+            self.say_hello(key, out);
         }
         let link = self.links.entry(peer).or_default();
         link.active = Some(key);
@@ -191,44 +179,44 @@ impl Conversation {
         if let StoreState::Failed(reason) = self.store.clone() {
             self.block(key, &reason, out);
         }
-        self.say_reads(peer, now_ms, out);
+        self.say_reads(peer, out);
         if let Some(hello) = hello {
-            self.on_holdings(peer, &hello.holdings, now_ms, out);
+            self.on_holdings(peer, &hello.holdings, out);
         }
         self.pump(peer, out);
     }
 
     /// What the person has read: the other side may not have heard.
-    fn say_reads(&self, peer: NodeId, now_ms: u64, out: &mut Vec<Output>) {
+    fn say_reads(&self, peer: NodeId, out: &mut Vec<Output>) {
         let reads = self.state.contacts.get(&peer).into_iter().flat_map(|contact| contact.inbound.reads());
         for (epoch, through) in reads {
-            let read = chat::Read { epoch: epoch.to_bytes(), through, at_ms: now_ms };
+            let read = chat::Read { epoch: epoch.to_bytes(), through, at_ms: self.now_ms };
             self.transmit(peer, frame::Kind::Read(read), out);
         }
     }
 
     /// The other side closes: what it sent before still counts, what we have to say goes elsewhere.
-    pub(super) fn on_close(&mut self, key: SessionKey, now_ms: u64, out: &mut Vec<Output>) {
+    pub(super) fn on_close(&mut self, key: SessionKey, out: &mut Vec<Output>) {
         if let Some(session) = self.sessions.get_mut(&key) {
             session.closing = true;
             let peer = session.peer;
-            self.on_inactive(peer, key, now_ms, out);
+            self.on_inactive(peer, key, out);
         }
     }
 
-    pub(super) fn handle_closed(&mut self, key: SessionKey, now_ms: u64, out: &mut Vec<Output>) {
+    pub(super) fn handle_closed(&mut self, key: SessionKey, out: &mut Vec<Output>) {
         if let Some(session) = self.sessions.remove(&key) {
-            self.on_inactive(session.peer, key, now_ms, out);
+            self.on_inactive(session.peer, key, out);
         }
     }
 
-    fn on_inactive(&mut self, peer: NodeId, key: SessionKey, now_ms: u64, out: &mut Vec<Output>) {
+    fn on_inactive(&mut self, peer: NodeId, key: SessionKey, out: &mut Vec<Output>) {
         let Some(link) = self.links.get_mut(&peer).filter(|link| link.active == Some(key)) else { return };
         (link.active, link.catch_up, link.stalled) = (None, None, None);
         let other =
             self.sessions.iter().find(|(_, other)| other.peer == peer && other.hello && !other.closing);
         if let Some(other) = other.map(|(key, _)| *key) {
-            self.activate(other, None, now_ms, out);
+            self.activate(other, None, out);
             return;
         }
         let queued = self.state.contacts.get(&peer).map_or(0, |contact| contact.outbound.outbox().len());

@@ -15,7 +15,7 @@ use crate::{
 };
 
 impl Conversation {
-    pub(super) fn handle_stored(&mut self, first: u64, records: usize, now_ms: u64, out: &mut Vec<Output>) {
+    pub(super) fn handle_stored(&mut self, first: u64, records: usize, out: &mut Vec<Output>) {
         let mut acknowledge = BTreeSet::new();
         let mut pump = BTreeSet::new();
         for position in (first..).take(records) {
@@ -36,7 +36,7 @@ impl Conversation {
             }
         }
         for (peer, epoch) in acknowledge {
-            self.acknowledge(peer, epoch, now_ms, out);
+            self.acknowledge(peer, epoch, out);
         }
         for peer in pump {
             self.pump(peer, out);
@@ -64,11 +64,11 @@ impl Conversation {
     }
 
     /// Says what is durable of one epoch of a peer.
-    pub(super) fn acknowledge(&self, peer: NodeId, epoch: Epoch, now_ms: u64, out: &mut Vec<Output>) {
+    pub(super) fn acknowledge(&self, peer: NodeId, epoch: Epoch, out: &mut Vec<Output>) {
         let Some(contact) = self.state.contacts.get(&peer) else { return };
         let head = contact.inbound.durable(epoch);
         if head.through > 0 {
-            let delivered = chat::Delivered { holding: Some(holding(epoch, head)), at_ms: now_ms };
+            let delivered = chat::Delivered { holding: Some(holding(epoch, head)), at_ms: self.now_ms };
             self.transmit(peer, frame::Kind::Delivered(delivered), out);
         }
     }
@@ -95,7 +95,7 @@ impl Conversation {
     }
 
     /// Keeps what is so anyway until it can be stored. Beyond the bound it is learnt again from the peers.
-    fn keep_unsaved(&mut self, event: Event) {
+    pub(super) fn keep_unsaved(&mut self, event: Event) {
         if self.unsaved.len() < PENDING_RECORDS + MAX_WARNINGS {
             self.unsaved.push_back(event);
         }

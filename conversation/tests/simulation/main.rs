@@ -3,6 +3,8 @@
 //!
 //! A failure prints its seed; `CAUSEWAY_SEED=n` runs that one alone.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+
 mod node;
 mod world;
 

@@ -21,6 +21,8 @@ pub(crate) struct Node {
     /// Handed over and not stored.
     pub(crate) pending: VecDeque<Bytes>,
     pub(crate) disk_full: bool,
+    /// Storing failed, and nothing said that it works again.
+    failed: bool,
     /// Texts by request.
     asked: BTreeMap<u64, (NodeId, String)>,
     /// What `send` reported as stored.
@@ -38,6 +40,7 @@ impl Node {
             backup: Vec::new(),
             pending: VecDeque::new(),
             disk_full: false,
+            failed: false,
             asked: BTreeMap::new(),
             promised: Vec::new(),
             outgoing: Vec::new(),
@@ -54,7 +57,7 @@ impl Node {
         self.pending.clear();
         self.outgoing.clear();
         self.asked.clear();
-        self.disk_full = false;
+        (self.disk_full, self.failed) = (false, false);
     }
 
     pub(crate) fn send(&mut self, request: u64, to: NodeId, text: String, now: u64) {
@@ -63,6 +66,9 @@ impl Node {
     }
 
     pub(crate) fn handle(&mut self, input: Input, now: u64) {
+        if matches!(input, Input::StoreReady) {
+            self.failed = false;
+        }
         let mut inputs = VecDeque::from([input]);
         while let Some(input) = inputs.pop_front() {
             let mut out = Vec::new();
@@ -75,7 +81,10 @@ impl Node {
 
     fn on_output(&mut self, output: Output) -> Option<Input> {
         match output {
-            Output::Append(record) => self.pending.push_back(record),
+            Output::Append(record) => {
+                assert!(!self.failed, "a record was handed over to a store that failed");
+                self.pending.push_back(record);
+            }
             Output::Transmit { session, frame } => self.outgoing.push((session, Some(frame))),
             Output::Close { session, .. } => self.outgoing.push((session, None)),
             Output::Queued { request, .. } => {
@@ -98,6 +107,7 @@ impl Node {
         }
         if self.disk_full {
             self.pending.clear();
+            self.failed = true;
             self.handle(Input::StoreFailed { reason: "the disk is full".into() }, now);
             return;
         }

@@ -142,6 +142,10 @@ impl World {
         self.collect();
     }
 
+    fn sessions(&self) -> Vec<u64> {
+        self.streams.keys().copied().collect()
+    }
+
     fn close_end(&mut self, session: u64, end: usize) {
         let Some(stream) = self.streams.get_mut(&session).filter(|stream| stream.open[end]) else { return };
         stream.open[end] = false;
@@ -202,7 +206,7 @@ impl World {
 
     /// All faults end: fresh sessions, and everything runs until nothing moves.
     pub(crate) fn settle(&mut self) {
-        for session in self.streams.keys().copied().collect::<Vec<_>>() {
+        for session in self.sessions() {
             self.close_end(session, 0);
             self.close_end(session, 1);
         }
@@ -221,7 +225,7 @@ impl World {
                 node.store(64, self.now);
             }
             self.collect();
-            for session in self.streams.keys().copied().collect::<Vec<_>>() {
+            for session in self.sessions() {
                 for end in [0, 1] {
                     self.deliver(session, end);
                 }

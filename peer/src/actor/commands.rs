@@ -1,12 +1,15 @@
 //! Requests of the local control, and the core's answers to them.
 
+use std::time::Instant;
+
 use conversation::{Epoch, Input, MessageId, SendError};
 use identity::NodeId;
+use tokio::sync::oneshot;
 
 use super::{Actor, Request};
 use crate::{
     command::{Command, CommandError, Sent},
-    limits::MAX_WAITERS,
+    limits::{MAX_WAITERS, TYPING_PACE},
     wall,
 };
 
@@ -31,8 +34,7 @@ impl Actor {
                 Err(error) => drop(reply.send(Err(error))),
             },
             Command::Typing { to, active, reply } => {
-                let outcome = self.resolve(&to).map(|peer| self.feed(Input::Typing { peer, active }));
-                let _ = reply.send(outcome);
+                let _ = reply.send(self.resolve(&to).map(|peer| self.handle_typing(peer, active)));
             }
             Command::Resolve { peer, reply } => drop(reply.send(self.resolve(&peer))),
             Command::Faces { peers, reply } => {
@@ -43,9 +45,20 @@ impl Actor {
         }
     }
 
-    fn handle_wait(&mut self, id: MessageId, reply: tokio::sync::oneshot::Sender<MessageId>) {
+    /// Passes on that the person is writing, at the pace that chat.proto allows.
+    fn handle_typing(&mut self, peer: NodeId, active: bool) {
+        let recent = self.typed.get(&peer).is_some_and(|at| at.elapsed() < TYPING_PACE);
+        if !recent || !active {
+            self.feed(Input::Typing { peer, active });
+        }
+        if active && !recent && self.active.contains_key(&peer) {
+            self.typed.insert(peer, Instant::now());
+        }
+    }
+
+    fn handle_wait(&mut self, id: MessageId, reply: oneshot::Sender<Option<MessageId>>) {
         if self.core.is_delivered(&id) {
-            let _ = reply.send(id);
+            let _ = reply.send(Some(id));
             return;
         }
         if self.waiters.len() >= MAX_WAITERS {
@@ -91,11 +104,11 @@ impl Actor {
         let done = |id: &MessageId| id.recipient == peer && id.epoch == epoch && id.sequence <= through;
         let ids: Vec<_> = self.waiters.keys().filter(|id| done(id)).copied().collect();
         for id in ids {
-            self.wake_waiters(&id, id);
+            self.wake_waiters(&id, Some(id));
         }
     }
 
-    pub(super) fn wake_waiters(&mut self, waited: &MessageId, id: MessageId) {
+    pub(super) fn wake_waiters(&mut self, waited: &MessageId, id: Option<MessageId>) {
         for reply in self.waiters.remove(waited).into_iter().flatten() {
             let _ = reply.send(id);
         }

@@ -8,6 +8,7 @@ use proto::node::v1::NodeKind;
 use super::Actor;
 use crate::{
     command::{CommandError, Face, Overview, SessionView},
+    limits::SKEW_WARNED,
     wall,
 };
 
@@ -22,10 +23,12 @@ impl Actor {
         }
         let known = self.known_names();
         let lower = text.to_lowercase();
-        let exact: Vec<_> = known.iter().filter(|(_, name)| name.as_str() == text).map(|(id, _)| *id).collect();
+        let exact: Vec<_> =
+            known.iter().filter(|(_, name)| name.as_str() == text).map(|(id, _)| *id).collect();
         let found: Vec<_> = if exact.is_empty() {
             let alike = |id: &NodeId, name: &str| {
-                name.to_lowercase() == lower || (lower.len() >= MIN_PREFIX && id.to_string().starts_with(&lower))
+                name.to_lowercase() == lower
+                    || (lower.len() >= MIN_PREFIX && id.to_string().starts_with(&lower))
             };
             known.iter().filter(|(id, name)| alike(id, name)).map(|(id, _)| *id).collect()
         } else {
@@ -64,9 +67,9 @@ impl Actor {
         let mut names: BTreeMap<_, _> =
             self.core.contacts().map(|contact| (contact.id, contact.name)).collect();
         for (id, node) in &self.discovery.snapshot().neighbours {
-            if node.kind() == NodeKind::Peer {
-                let name = node.name().unwrap_or_default();
-                names.entry(*id).and_modify(|known| if !name.is_empty() { name.clone_into(known) }).or_insert_with(|| name.to_owned());
+            let name = node.name().unwrap_or_default();
+            if node.kind() == NodeKind::Peer && (!name.is_empty() || !names.contains_key(id)) {
+                names.insert(*id, name.to_owned());
             }
         }
         names.remove(&self.announcer.id());
@@ -102,7 +105,11 @@ impl Actor {
         }
         let snapshot = self.discovery.snapshot();
         if snapshot.neighbours.contains_key(&id) {
-            return if self.is_dialling(id) { format!("connecting to {name}") } else { format!("about to connect to {name}") };
+            return if self.is_dialling(id) {
+                format!("connecting to {name}")
+            } else {
+                format!("about to connect to {name}")
+            };
         }
         let away = match self.last_seen.get(&id) {
             Some(since) => format!("{name} is away since {}", wall::rfc3339(*since)),
@@ -116,7 +123,7 @@ impl Actor {
 
     fn shown_name(&self, id: NodeId) -> String {
         let name = self.name(id);
-        if name.is_empty() { id.short().to_string() } else { name }
+        if name.is_empty() { format!("{}", id.short()) } else { name }
     }
 
     /// A bridge that is not reached may be why a peer is not seen.
@@ -165,13 +172,23 @@ impl Actor {
         if let Some(reason) = self.writer.failure() {
             warnings.push(format!("no message can be stored: {reason}"));
         }
+        for (peer, key) in &self.active {
+            let skew = self.sessions.get(key).map_or(0, |open| open.skew_ms);
+            if u128::from(skew.unsigned_abs()) > SKEW_WARNED.as_millis() {
+                let (name, side) = (self.shown_name(*peer), if skew > 0 { "ahead of" } else { "behind" });
+                let seconds = skew.unsigned_abs() / 1_000;
+                warnings.push(format!("the clock of {name} is {seconds} s {side} ours: shown times mislead"));
+            }
+        }
         let snapshot = self.discovery.snapshot();
         for bridge in &snapshot.bridges {
             if let discovery::BridgeState::Waiting { reason } = &bridge.state {
                 warnings.push(format!("the bridge {} is not reached: {reason}", bridge.target));
             }
         }
-        for other in snapshot.other_networks.iter().filter(|other| other.network.name == snapshot.network.name) {
+        for other in
+            snapshot.other_networks.iter().filter(|other| other.network.name == snapshot.network.name)
+        {
             warnings.push(format!(
                 "another network with the name {} is on the same wire: its nodes are not yours",
                 other.network.name

@@ -1,9 +1,6 @@
 //! `Messenger`: sending, reading, status.
 
-use std::{
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use conversation::{Direction, Item, ItemState};
 use discovery::Announcer;
@@ -65,8 +62,12 @@ impl MessengerControl {
         };
         if !wait.is_zero() {
             let delivered = ask(&self.commands, |reply| Command::AwaitDelivery { id: sent.id, reply });
-            if let Ok(Ok(id)) = tokio::time::timeout(wait.min(MAX_WAIT), delivered).await {
-                (item.id, item.state, item.state_at_ms) = (id, ItemState::AtPeer, wall::now_ms());
+            if let Ok(Ok(outcome)) = tokio::time::timeout(wait.min(MAX_WAIT), delivered).await {
+                (item.id, item.state) = match outcome {
+                    Some(id) => (id, ItemState::AtPeer),
+                    None => (sent.id, ItemState::Refused("the peer will not take it".to_owned())),
+                };
+                item.state_at_ms = wall::now_ms();
             }
         }
         let peers = vec![sent.id.sender, sent.id.recipient];

@@ -1,10 +1,6 @@
 //! `Node`: who this is, whom it knows, and the order to stop.
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    time::Instant,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use discovery::{Announcer, Discovery, Neighbour};
 use identity::NodeId;
@@ -56,7 +52,10 @@ impl Node for NodeControl {
         let heard = self.discovery.last_heard().await;
         let present = overview.snapshot.neighbours.values();
         let mut peers: Vec<_> = present.map(|node| present_peer(node, &overview, &heard)).collect();
-        let away = overview.contacts.iter().filter(|contact| !overview.snapshot.neighbours.contains_key(&contact.id));
+        let away = overview
+            .contacts
+            .iter()
+            .filter(|contact| !overview.snapshot.neighbours.contains_key(&contact.id));
         peers.extend(away.map(|contact| KnownPeer {
             node_id: contact.id.to_bytes(),
             name: contact.name.clone(),

@@ -35,7 +35,8 @@ impl Forwarder {
 
     async fn forward(&self, to: SocketAddr) {
         let listener = TcpListener::bind(second(to)).await.unwrap();
-        let (group, cut, frozen) = (self.group.clone(), self.cut.subscribe(), Arc::new(self.frozen.subscribe()));
+        let (group, cut, frozen) =
+            (self.group.clone(), self.cut.subscribe(), Arc::new(self.frozen.subscribe()));
         let tasks = group.clone();
         group.spawn(tracing::Span::none(), async move {
             loop {
@@ -108,7 +109,8 @@ async fn a_connection_that_goes_silent_is_noticed_and_replaced() {
     forwarder.frozen.send_replace(true);
     let sent = anna.send(ben.id(), "two").await.unwrap();
     assert_eq!(sent.state(), DeliveryState::Queued);
-    eventually("the silence is noticed", async || anna.status().await.sessions.is_empty().then_some(())).await;
+    eventually("the silence is noticed", async || anna.status().await.sessions.is_empty().then_some(()))
+        .await;
     assert_eq!(ben.texts().await, ["one"]);
     forwarder.frozen.send_replace(false);
     eventually("it arrives", async || (ben.texts().await == ["one", "two"]).then_some(())).await;

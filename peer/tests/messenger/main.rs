@@ -1,5 +1,7 @@
 //! Two and more peers on real sockets of this machine.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+
 mod chatting;
 mod failures;
 mod lies;
