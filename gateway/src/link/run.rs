@@ -98,28 +98,30 @@ async fn work(shared: &Arc<Shared>, pair: Pair, admitted: &Admitted, frames: &mu
     let key = (bridge, admitted.connection);
     let reason = tokio::select! {
         biased;
-        () = shared.group.cancelled() => {
-            for connection in [&gossip, &streams] {
-                close(connection, Close::Shutdown, "this bridge stops");
-            }
-            "this bridge stops".into()
-        }
+        () = shared.group.cancelled() => verdict(admitted, Close::Shutdown, "this bridge stops"),
         error = gossip.closed() => sentence(&error),
         error = streams.closed() => sentence(&error),
-        error = read_frames(&mut recv, key, &shared.events) => {
-            let known = gossip.close_reason();
-            close(&gossip, Close::Protocol, &error.to_string());
-            known.map_or_else(|| format!("its gossip breaks the protocol: {error}"), |error| sentence(&error))
-        }
+        error = read_frames(&mut recv, key, &shared.events) => match gossip.close_reason() {
+            Some(error) => sentence(&error),
+            None => verdict(admitted, Close::Protocol, &format!("its gossip breaks the protocol: {error}")),
+        },
         () = write_frames(frames, &mut send) => sentence(&gossip.closed().await),
         () = take_streams(shared, bridge, &streams, admitted) => sentence(&streams.closed().await),
         never = sample(shared, key, &gossip, &streams) => match never {},
     };
     // One connection without the other is no link.
+    let (code, reason) = admitted.verdict.get().cloned().unwrap_or((Close::Unspecified, reason));
     for connection in [&gossip, &streams] {
-        close(connection, Close::Unspecified, "the other connection of the link ended");
+        close(connection, code, &reason);
     }
     reason
+}
+
+/// This side ends the link.
+fn verdict(admitted: &Admitted, code: Close, reason: &str) -> String {
+    // The first verdict counts.
+    let _ = admitted.verdict.set((code, reason.to_owned()));
+    reason.to_owned()
 }
 
 /// Hands on the streams that the other side opens, and refuses those beyond the bounds.

@@ -183,7 +183,7 @@ impl Shared {
         let trust = self.trust.borrow();
         for (bridge, live) in state.live.iter().filter(|(bridge, _)| !trust.contains(bridge)) {
             tracing::info!(bridge = %bridge.short(), "closing a link that is not trusted any more");
-            live.close(Close::NotTrusted, "you are not on the trust list any more");
+            live.close(Close::NotTrusted, "the link is not trusted any more");
         }
     }
 

@@ -1,7 +1,7 @@
 //! A link that is up.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant, SystemTime},
 };
 
@@ -22,6 +22,9 @@ use crate::{
     stream::{Credit, Metrics, Quota},
 };
 
+/// Why this side closes a link, once it does.
+pub(in crate::link) type Verdict = Arc<OnceLock<(Close, String)>>;
+
 /// Both connections of a link and what belongs to them.
 pub(in crate::link) struct Live {
     pub(in crate::link) connection: u64,
@@ -36,6 +39,7 @@ pub(in crate::link) struct Live {
     pub(super) introduction: Introduction,
     /// Cancelled once `Down` was told.
     pub(super) told: CancellationToken,
+    verdict: Verdict,
     dialled: bool,
     since: Instant,
     since_wall: SystemTime,
@@ -47,6 +51,7 @@ pub(in crate::link) struct Admitted {
     pub(in crate::link) credit: Arc<Credit>,
     pub(in crate::link) incoming: Quota<NodeId>,
     pub(in crate::link) told: CancellationToken,
+    pub(in crate::link) verdict: Verdict,
     /// The link that this one replaced: its `Down` comes before this one's `Up`.
     pub(in crate::link) previous: Option<CancellationToken>,
 }
@@ -72,6 +77,7 @@ impl Live {
             incoming: Quota::new(MAX_STREAMS_PER_LINK, MAX_STREAMS_PER_LINK),
             introduction,
             told: CancellationToken::new(),
+            verdict: Verdict::default(),
             dialled,
             since: Instant::now(),
             since_wall: SystemTime::now(),
@@ -99,11 +105,14 @@ impl Live {
             credit: Arc::clone(&self.credit),
             incoming: self.incoming.clone(),
             told: self.told.clone(),
+            verdict: Arc::clone(&self.verdict),
             previous: None,
         }
     }
 
     pub(super) fn close(&self, code: Close, sentence: &str) {
+        // The first verdict counts. It is there before either connection ends, so the link's task passes it on.
+        let _ = self.verdict.set((code, sentence.to_owned()));
         close(&self.gossip, code, sentence);
         close(&self.streams, code, sentence);
     }

@@ -85,7 +85,7 @@ impl Shared {
             wanted.ended.cancel();
         }
         if let Some(live) = state.live.get(&bridge).filter(|live| live.was_dialled()) {
-            live.close(proto::link::v1::Close::Shutdown, "the link was removed");
+            live.close(proto::link::v1::Close::Unspecified, "the link was removed");
         }
     }
 
