@@ -116,9 +116,10 @@ impl Core {
     /// Begins an empty log; the oldest epoch of its owner goes if there are too many.
     pub(crate) fn insert_log(&mut self, log: LogId) -> LogKey {
         let key = self.logs.insert(log, self.forks.point(&log));
-        let owner = self.owners.entry(log.owner).or_insert_with(|| {
-            Owner::new(Standing::Unreachable(Duration::ZERO), None)
-        });
+        let owner = self
+            .owners
+            .entry(log.owner)
+            .or_insert_with(|| Owner::new(Standing::Unreachable(Duration::ZERO), None));
         owner.epochs.insert(log.epoch, key);
         if owner.epochs.len() > MAX_EPOCHS_PER_BRIDGE
             && let Some((_, oldest)) = owner.epochs.pop_first()
@@ -271,7 +272,10 @@ impl Core {
         while let Some(id) = work.pop() {
             let Some(owner) = self.owners.get(&id) else { continue };
             for other in owner.fold.links.keys() {
-                if *other != self.me && self.claims(&id, other) && self.claims(other, &id) && seen.insert(*other)
+                if *other != self.me
+                    && self.claims(&id, other)
+                    && self.claims(other, &id)
+                    && seen.insert(*other)
                 {
                     work.push(*other);
                 }

@@ -19,6 +19,8 @@ pub struct Config {
     pub signer: Arc<dyn Signer>,
     /// Checks what others signed.
     pub verifier: Arc<dyn Verifier>,
+    /// Whether inputs come out again as [`Output::Journal`](crate::Output::Journal).
+    pub journal: bool,
     /// The least time between two computations of routes.
     pub route_interval: Duration,
     /// The time between two comparisons with a neighbour.
@@ -57,6 +59,7 @@ impl Config {
             network,
             signer: Arc::new(key),
             verifier: Arc::new(Strict),
+            journal: true,
             route_interval: limits::ROUTE_INTERVAL,
             compare_interval: limits::COMPARE_INTERVAL,
         }

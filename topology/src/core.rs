@@ -91,12 +91,12 @@ impl Core {
         self.out = std::mem::take(out);
         let begin = self.out.len();
         let mut journaled = journal::concerns(&input);
-        if journaled {
+        if journaled && self.config.journal {
             self.out.push(Output::Journal(journal::encode(self, &input, now)));
         }
         if matches!(input, Input::Tick) {
             journaled = self.on_tick();
-            if journaled {
+            if journaled && self.config.journal {
                 self.out.insert(begin, Output::Journal(journal::encode(self, &Input::Tick, now)));
             }
         } else {

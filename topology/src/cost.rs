@@ -19,6 +19,11 @@ impl Cost {
         self.smoothed_us = Some(self.smoothed_us.map_or(sample, |smoothed| (smoothed * 7 + sample) / 8));
     }
 
+    /// Whether a sample was taken.
+    pub(crate) fn is_measured(&self) -> bool {
+        self.smoothed_us.is_some()
+    }
+
     /// The link is logged as up now: gives the cost to write there.
     pub(crate) fn tell(&mut self, now: Duration) -> u64 {
         let cost = self.smoothed_us.map_or(UNMEASURED_COST_US, quantised);

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use identity::NodeId;
-use proto::log::v1::{self, Kind};
 use prost::Message as _;
+use proto::log::v1::{self, Kind};
 
 use crate::{Hlc, limits::MAX_EVENT_BYTES};
 

@@ -211,12 +211,15 @@ impl Fold {
             }
         };
         let network = self.network.as_ref();
-        put(1, &[
-            network.map_or("", |network| &network.name).as_bytes(),
-            network.and_then(|network| network.id.as_ref()).map_or(&[], |id| id.as_bytes()),
-            self.description.as_ref().map_or(&[], |signed| &signed.body),
-            &[u8::from(self.draining), u8::from(self.stopped)],
-        ]);
+        put(
+            1,
+            &[
+                network.map_or("", |network| &network.name).as_bytes(),
+                network.and_then(|network| network.id.as_ref()).map_or(&[], |id| id.as_bytes()),
+                self.description.as_ref().map_or(&[], |signed| &signed.body),
+                &[u8::from(self.draining), u8::from(self.stopped)],
+            ],
+        );
         for (peer, claim) in &self.peers {
             let waker = claim.asleep.as_ref().map_or(&[][..], |waker| waker.as_bytes());
             put(2, &[peer.as_bytes(), &claim.fingerprint, waker]);

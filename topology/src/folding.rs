@@ -144,7 +144,9 @@ impl Core {
             let first = owner.fold.through + 1;
             let entries = self.history.read(&log, first, REFOLD_ENTRIES, MAX_SEGMENT_BYTES);
             let events = entries.iter().filter_map(|entry| Event::decode(&entry.event).ok());
-            events.filter(|event| event.sequence <= stored).for_each(|event| owner.fold.apply(&event, &mut touched));
+            events
+                .filter(|event| event.sequence <= stored)
+                .for_each(|event| owner.fold.apply(&event, &mut touched));
             if owner.fold.through < first {
                 break;
             }

@@ -1,8 +1,8 @@
 //! Frames between neighbours: encoding, decoding, bounds.
 
 use bytes::Bytes;
-use proto::link::v1::{Frame, frame::Kind};
 use prost::Message as _;
+use proto::link::v1::{Frame, frame::Kind};
 
 use crate::limits::{MAX_ASKED_PER_FRAME, MAX_FRAME_BYTES, MAX_HELD_PER_FRAME, MAX_SEGMENT_EVENTS};
 

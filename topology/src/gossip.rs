@@ -5,8 +5,8 @@ mod neighbour;
 mod send;
 mod tree;
 
-use proto::link::v1::{Close, Frame, ProbeReply, frame::Kind};
 use prost::Message as _;
+use proto::link::v1::{Close, Frame, ProbeReply, frame::Kind};
 
 use identity::NodeId;
 

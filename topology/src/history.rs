@@ -7,8 +7,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use proto::log::v1;
 use prost::Message as _;
+use proto::log::v1;
 
 use crate::{Hash, LogId, id};
 

@@ -50,13 +50,6 @@ impl Core {
         if let Err(bad) = run.verify(&*self.config.verifier) {
             return self.offence(link, &format!("log {}: {bad}", run.log));
         }
-        if run.log.owner == self.me {
-            self.reopen(run.log);
-        }
-        if !self.has_room(&run, 0, size) {
-            self.counts.segments_refused += 1;
-            return;
-        }
         let key = self.insert_log(run.log);
         self.note_has(link, key, run.last());
         self.on_begun(link, key);
@@ -153,6 +146,19 @@ impl Core {
         self.unstored_bytes += size;
         self.hold(link, size);
         self.out.push(Output::Store { log: head.log, first, entries });
+        if head.log.owner == self.me {
+            self.on_own_recovered(head.log);
+        }
+    }
+
+    /// Events of ours came back that were not here. Under a later epoch than this one, this one would be overlooked.
+    fn on_own_recovered(&mut self, log: LogId) {
+        let later = self.own.as_ref().is_some_and(|own| own.log.epoch < log.epoch);
+        if later {
+            self.reopen(log);
+        } else if !std::mem::replace(&mut self.local.recovered, true) {
+            self.warn(Warning::OwnKeyElsewhere { log });
+        }
     }
 
     fn has_room(&mut self, run: &Run, held: u64, size: usize) -> bool {
@@ -224,9 +230,8 @@ impl Core {
             self.release(run.link, run.bytes);
         }
         let owner = self.logs[key].id.owner;
-        let links: Vec<_> = self.owners.get(&owner).map_or_else(Vec::new, |it| {
-            it.fold.links.keys().copied().collect()
-        });
+        let links: Vec<_> =
+            self.owners.get(&owner).map_or_else(Vec::new, |it| it.fold.links.keys().copied().collect());
         self.routes.dirty = true;
         for other in links {
             self.on_edge(owner, other);

@@ -2,18 +2,19 @@
 
 use bytes::Bytes;
 use identity::{Announcement, Description, NodeId};
+use prost::Message as _;
 use proto::{
     journal::v1::{self, Record, record},
     link::v1::frame::Kind,
     log::v1::{self as log, How, LeftReason},
 };
-use prost::Message as _;
 use std::time::Duration;
 
 use crate::{Core, Epoch, Head, Input, LinkId, LogId, Now, PeerSeen, Policy, Start};
 
 mod replay;
 
+pub(crate) use replay::keep;
 pub use replay::{Replay, ReplayError};
 
 /// A record that cannot be read. The journal is damaged, or written by a newer version.
@@ -142,9 +143,7 @@ fn input(message: record::Input) -> Result<Input, BadRecord> {
             id: id(&gone.node_id)?,
             reason: LeftReason::try_from(gone.reason).unwrap_or_default(),
         },
-        I::PeerAsleep(asleep) => {
-            Input::PeerAsleep { id: id(&asleep.node_id)?, waker: id(&asleep.waker)? }
-        }
+        I::PeerAsleep(asleep) => Input::PeerAsleep { id: id(&asleep.node_id)?, waker: id(&asleep.waker)? },
         I::LinkUp(up) => Input::LinkUp {
             link: LinkId(up.link),
             bridge: id(&up.bridge)?,
@@ -152,24 +151,20 @@ fn input(message: record::Input) -> Result<Input, BadRecord> {
             address: up.address,
         },
         I::LinkDown(down) => Input::LinkDown { link: LinkId(down.link), reason: down.reason },
-        I::LinkSample(sample) => Input::LinkSample {
-            link: LinkId(sample.link),
-            rtt_us: sample.rtt_us,
-            loss_ppm: sample.loss_ppm,
-        },
+        I::LinkSample(sample) => {
+            Input::LinkSample { link: LinkId(sample.link), rtt_us: sample.rtt_us, loss_ppm: sample.loss_ppm }
+        }
         I::DialFailed(failed) => Input::DialFailed {
             bridge: NodeId::try_from(&failed.bridge).ok(),
             address: failed.address,
             reason: failed.reason,
         },
-        I::Frame(frame) => Input::Frame {
-            link: LinkId(frame.link),
-            frame: frame.frame.ok_or(BadRecord("frame"))?,
-        },
-        I::Appended(appended) => Input::Appended {
-            epoch: epoch(&appended.epoch)?,
-            through: appended.through,
-        },
+        I::Frame(frame) => {
+            Input::Frame { link: LinkId(frame.link), frame: frame.frame.ok_or(BadRecord("frame"))? }
+        }
+        I::Appended(appended) => {
+            Input::Appended { epoch: epoch(&appended.epoch)?, through: appended.through }
+        }
         I::Stored(stored) => {
             Input::Stored { log: log_id(&stored.owner, &stored.epoch)?, through: stored.through }
         }

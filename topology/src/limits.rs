@@ -79,6 +79,8 @@ pub const MAX_UNDURABLE_EVENTS: usize = 8_192;
 pub const COST_HYSTERESIS_QUANTA: u32 = 2;
 /// A link's cost is logged at most once in this time (the first measurement excepted).
 pub const COST_INTERVAL: Duration = Duration::from_secs(30);
+/// A link's coming up waits this long for the first measurement, so that one event says both.
+pub const LINK_SETTLE: Duration = Duration::from_millis(50);
 /// The cost of a link before it was measured, microseconds.
 pub const UNMEASURED_COST_US: u64 = 50_000;
 /// The largest cost of a link, microseconds.
@@ -114,6 +116,6 @@ pub const HAVE_DELAY: Duration = Duration::from_millis(20);
 /// How long the parent in the tree has, once a neighbour said that there is more.
 pub const GRAFT_DELAY: Duration = Duration::from_millis(400);
 /// A request that brought nothing is sent elsewhere after this time.
-pub const WANT_TIMEOUT: Duration = Duration::from_secs(2);
+pub const WANT_TIMEOUT: Duration = Duration::from_secs(1);
 /// The least time between two computations of routes.
 pub const ROUTE_INTERVAL: Duration = Duration::from_millis(50);

@@ -29,6 +29,8 @@ pub(crate) struct Local {
     pub(crate) policy: Policy,
     pub(crate) draining: bool,
     pub(crate) stopped: bool,
+    /// Own events came back from a neighbour: somebody was told.
+    pub(crate) recovered: bool,
     /// Facts that may differ from what the log says.
     dirty_peers: BTreeSet<NodeId>,
     dirty_links: BTreeSet<NodeId>,

@@ -177,7 +177,10 @@ impl fmt::Display for Warning {
                 *skew_ms as f64 / 1_000.0
             ),
             Self::Full { what, most } => {
-                write!(f, "the table of {what} is full ({most}); further ones are not taken until others leave")
+                write!(
+                    f,
+                    "the table of {what} is full ({most}); further ones are not taken until others leave"
+                )
             }
         }
     }

@@ -43,8 +43,7 @@ impl Core {
             self.clock.resume(log.time);
             Head { log: log.id, sequence: log.last, hash: log.hash }
         });
-        let epoch =
-            Epoch::after(before.map(|(epoch, _)| epoch), self.now.wall_ms, self.random.epoch());
+        let epoch = Epoch::after(before.map(|(epoch, _)| epoch), self.now.wall_ms, self.random.epoch());
         let log = LogId { owner: self.me, epoch };
         let key = self.insert_log(log);
         self.own = Some(Own {

@@ -30,10 +30,6 @@ impl Random {
     }
 
     fn draw(&self, what: &[u8], count: u64) -> [u8; 32] {
-        *blake3::Hasher::new_keyed(&self.seed)
-            .update(what)
-            .update(&count.to_be_bytes())
-            .finalize()
-            .as_bytes()
+        *blake3::Hasher::new_keyed(&self.seed).update(what).update(&count.to_be_bytes()).finalize().as_bytes()
     }
 }

@@ -209,7 +209,9 @@ impl Core {
     /// Bridges that are reachable and the links that both ends' logs call up.
     fn graph(&self, avoid: &[NodeId]) -> Graph {
         let mut ids = vec![self.me];
-        ids.extend(self.owners.iter().filter(|(id, it)| **id != self.me && it.is_reachable()).map(|(id, _)| *id));
+        ids.extend(
+            self.owners.iter().filter(|(id, it)| **id != self.me && it.is_reachable()).map(|(id, _)| *id),
+        );
         let index: BTreeMap<NodeId, usize> = ids.iter().enumerate().map(|(index, id)| (*id, index)).collect();
         let folds: Vec<_> = ids.iter().map(|id| &self.owners[id].fold).collect();
         let forked: Vec<bool> = ids.iter().map(|id| self.is_forked(&self.owners[id], id)).collect();
@@ -245,7 +247,8 @@ impl Graph {
         for hops in 0..MAX_HOPS {
             let mut next: Layer = vec![None; self.ids.len()];
             let mut grew = false;
-            for (from, cost) in layers[hops].iter().enumerate().filter_map(|(it, way)| Some((it, (*way)?.0))) {
+            for (from, cost) in layers[hops].iter().enumerate().filter_map(|(it, way)| Some((it, (*way)?.0)))
+            {
                 for (to, link) in self.edges[from].iter().filter(|(to, _)| *to != 0 && !self.stopping[*to]) {
                     let cost = cost + link;
                     let shorter = layers[1..].iter().filter_map(|layer| layer[*to]).all(|way| cost < way.0);

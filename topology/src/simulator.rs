@@ -5,6 +5,7 @@
 //! ([`Remembering`]), since verification is a pure function and a thousand bridges would spend hours on it.
 
 mod disk;
+mod forger;
 mod node;
 mod verifier;
 mod wires;
@@ -18,12 +19,13 @@ use std::{
 
 use bytes::Bytes;
 use identity::NodeId;
-use proto::{link::v1::Frame, log::v1::How};
 use prost::Message as _;
+use proto::{link::v1::Frame, log::v1::How};
 
 use crate::{Core, Input, LinkId, LogId, Now, Output, Warning, limits};
 
 pub use disk::Disk;
+pub use forger::{Forger, Lone};
 pub use node::{Node, peer, peer_key};
 pub use verifier::Remembering;
 pub use wires::Wire;
@@ -50,6 +52,8 @@ pub struct Settings {
     pub store_delay: Duration,
     /// How long a bridge takes to notice a dead link.
     pub detect: Duration,
+    /// Each bridge has a peer from the start.
+    pub peers: bool,
     /// Keep the journals, for replay.
     pub journals: bool,
     /// The cores' [`Config::route_interval`](crate::Config::route_interval).
@@ -92,7 +96,7 @@ enum Action {
     Tick(usize),
     Connect(usize, usize),
     Lost { node: usize, link: LinkId },
-    Frame { to: usize, link: LinkId, frame: Frame },
+    Frame { to: usize, link: LinkId, frame: Box<Frame> },
     Durable { node: usize, run: u32, log: LogId, through: u64 },
 }
 
@@ -107,6 +111,7 @@ impl Default for Settings {
             rate: 10_000_000,
             store_delay: Duration::from_millis(3),
             detect: Duration::from_secs(1),
+            peers: true,
             journals: false,
             route_interval: limits::ROUTE_INTERVAL,
             encode: true,
@@ -115,7 +120,7 @@ impl Default for Settings {
 }
 
 impl Simulation {
-    /// Bridges that are started, with one peer each, and linked within the first 200 ms.
+    /// Bridges that are started, with one peer each if so set, and linked within the first 200 ms.
     pub fn new(settings: Settings) -> Self {
         let mut simulation = Self::without_links(settings);
         for (one, other) in simulation.plan() {
@@ -124,7 +129,7 @@ impl Simulation {
         simulation
     }
 
-    /// Bridges that are started, with one peer each.
+    /// Bridges that are started, with one peer each if so set.
     pub fn without_links(settings: Settings) -> Self {
         let mut simulation = Self {
             random: settings.seed,
@@ -176,8 +181,10 @@ impl Simulation {
         let node = Node::new(self.settings.seed, index, &self.settings, Arc::clone(&self.verifier));
         self.nodes.push(node);
         self.start(index);
-        let peer = self.nodes[index].local_peer(0);
-        self.join(index, peer, How::Registered);
+        if self.settings.peers {
+            let peer = self.nodes[index].local_peer(0);
+            self.join(index, peer, How::Registered);
+        }
     }
 
     /// The virtual time since the start.
@@ -274,7 +281,7 @@ impl Simulation {
             }
             Action::Frame { to, link, frame } => {
                 if self.by_link.contains_key(&link) {
-                    self.input(to, Input::Frame { link, frame });
+                    self.input(to, Input::Frame { link, frame: *frame });
                 }
             }
             Action::Durable { node, run, log, through } => self.durable(node, run, log, through),
@@ -295,8 +302,8 @@ impl Simulation {
             Output::Send { link, frame } => self.send(node, link, frame),
             Output::Close { link, .. } => self.drop_link(link),
             Output::Warn(warning) => self.warnings.push((node, warning)),
-            Output::Journal(record) if self.settings.journals => self.nodes[node].journal.push(record),
-            Output::Journal(_) | Output::PeersChanged(_) | Output::BridgesChanged(_) => {}
+            Output::Journal(record) => self.nodes[node].journal.push(record),
+            Output::PeersChanged(_) | Output::BridgesChanged(_) => {}
         }
     }
 

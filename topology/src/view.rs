@@ -242,14 +242,16 @@ impl View<'_> {
 
     /// What needs a person now, as sentences: forks, skew, storage.
     pub fn warnings(&self) -> Vec<String> {
-        let forks = self.core.forks.iter().map(|(log, proof)| Warning::Fork { log: *log, sequence: proof.sequence });
+        let forks =
+            self.core.forks.iter().map(|(log, proof)| Warning::Fork { log: *log, sequence: proof.sequence });
         let skews = self.core.links.values().filter_map(|neighbour| {
             let skew_ms = neighbour.skew_ms.filter(|skew| skew.saturating_abs() > SKEW_WARNING_MS)?;
             Some(Warning::Skew { bridge: neighbour.bridge, skew_ms })
         });
         let named = self.core.owners.iter().filter(|(_, owner)| owner.fold.excess_links > 0);
         let named = named.map(|(id, _)| Warning::TooManyLinks { bridge: *id });
-        let storage = self.core.storage_failure.iter().map(|reason| Warning::Storage { reason: reason.clone() });
+        let storage =
+            self.core.storage_failure.iter().map(|reason| Warning::Storage { reason: reason.clone() });
         forks.chain(skews).chain(named).chain(storage).map(|warning| warning.to_string()).collect()
     }
 

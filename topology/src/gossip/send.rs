@@ -1,16 +1,17 @@
 //! Sending what credit allows.
 
+use prost::Message as _;
 use proto::{
-    link::v1::{
-        Ack, Frame, Probe, ProbeReply, Prune, PruneLog, Seek, Want, WantLog, frame::Kind,
-    },
+    link::v1::{Ack, Frame, Probe, ProbeReply, Prune, PruneLog, Seek, Want, WantLog, frame::Kind},
     log::v1::Segment,
 };
-use prost::Message as _;
 
 use crate::{
     Core, LinkId, NO_HASH, Output,
-    limits::{ACK_EVERY_BYTES, MAX_ASKED_PER_FRAME, MAX_EVENT_BYTES, MAX_FRAME_BYTES, MAX_SEGMENT_BYTES, MAX_SEGMENT_EVENTS},
+    limits::{
+        ACK_EVERY_BYTES, MAX_ASKED_PER_FRAME, MAX_EVENT_BYTES, MAX_FRAME_BYTES, MAX_SEGMENT_BYTES,
+        MAX_SEGMENT_EVENTS,
+    },
     logs::LogKey,
     segment,
 };

@@ -117,7 +117,7 @@ impl Core {
         let moves = last > log.checked_at && parent.is_some_and(|parent| have.contains(&parent));
         if moves {
             self.logs[key].checked_at = last;
-            self.timers.arm(Timer::Check(key), self.now.mono + WANT_TIMEOUT);
+            self.timers.arm(Timer::Check(key), self.now.mono + GRAFT_DELAY);
             return;
         }
         let next = parent.and_then(|parent| have.range((Bound::Excluded(parent), Bound::Unbounded)).next());

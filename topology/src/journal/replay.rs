@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use identity::{Description, Network};
-use proto::journal::v1::{Record, record};
 use prost::Message as _;
+use proto::journal::v1::{Record, record};
 
 use super::{BadRecord, Recorded, decode};
 use crate::{Config, Core, Entry, Head, LogId, MemoryHistory, Output, Signer, Strict, Verifier, limits};
@@ -103,6 +103,7 @@ impl Replay {
             network: network.map_err(|_| BadRecord("network"))?,
             signer: Arc::clone(&self.signer),
             verifier: Arc::new(Strict) as Arc<dyn Verifier>,
+            journal: false,
             route_interval: limits::ROUTE_INTERVAL,
             compare_interval: limits::COMPARE_INTERVAL,
         })

@@ -1,9 +1,11 @@
 //! Links of this bridge: up, down, cost.
 
+use std::time::Duration;
+
 use identity::NodeId;
 use proto::log::v1::{self, Kind};
 
-use crate::{Core, LinkId, cost::Cost, damping::Penalty, timers::Timer};
+use crate::{Core, LinkId, cost::Cost, damping::Penalty, limits::LINK_SETTLE, timers::Timer};
 
 /// The longest reason that is logged, bytes.
 const MAX_REASON_BYTES: usize = 128;
@@ -17,8 +19,8 @@ pub(crate) struct LocalLink {
     pub(crate) logged: Option<u64>,
     pub(crate) penalty: Penalty,
     cost: Cost,
+    up_at: Duration,
     reason: String,
-    news: bool,
 }
 
 impl LocalLink {
@@ -33,7 +35,7 @@ impl Core {
         let entry = self.local.links.entry(bridge).or_default();
         let was_up = entry.up.replace(link).is_some();
         if !was_up {
-            entry.cost = Cost::default();
+            (entry.cost, entry.up_at) = (Cost::default(), now);
             if entry.penalty.hit(now) {
                 let reuse_at = entry.penalty.reuse_at();
                 self.log_damped(bridge, reuse_at);
@@ -53,8 +55,7 @@ impl Core {
         let Some(bridge) = self.links.get(&link).map(|neighbour| neighbour.bridge) else { return };
         if let Some(entry) = self.local.links.get_mut(&bridge) {
             entry.cost.sample(rtt_us, loss_ppm);
-            entry.news = entry.cost.news(self.now.mono).is_some();
-            if entry.news || entry.logged.is_none() {
+            if entry.logged.is_none() || entry.cost.news(self.now.mono).is_some() {
                 self.local.dirty_links.insert(bridge);
             }
         }
@@ -70,9 +71,13 @@ impl Core {
         let now = self.now.mono;
         let Some(entry) = self.local.links.get_mut(&bridge) else { return };
         let (up, logged) = (entry.up.is_some(), entry.logged.is_some());
-        if up && !logged && entry.penalty.is_damped(now) {
-            let reuse_at = entry.penalty.reuse_at();
-            self.timers.arm(Timer::Local, reuse_at);
+        let wait = match (up && !logged, entry.penalty.is_damped(now), entry.cost.is_measured()) {
+            (true, true, _) => entry.penalty.reuse_at(),
+            (true, false, false) => entry.up_at + LINK_SETTLE,
+            _ => now,
+        };
+        if wait > now {
+            self.timers.arm(Timer::Local, wait);
             self.local.dirty_links.insert(bridge);
             return;
         }

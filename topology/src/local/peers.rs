@@ -176,10 +176,10 @@ impl Core {
                     return false;
                 }
                 self.log_peer(id, |_| {
-                    (Kind::PeerAsleep, Message::Asleep(v1::PeerAsleep {
-                        node_id: id.to_bytes(),
-                        waker: waker.to_bytes(),
-                    }))
+                    (
+                        Kind::PeerAsleep,
+                        Message::Asleep(v1::PeerAsleep { node_id: id.to_bytes(), waker: waker.to_bytes() }),
+                    )
                 });
             }
             Step::Claim { joined, with_description } => {

@@ -64,9 +64,8 @@ impl Disk {
 
     /// Replaces everything by a copy taken earlier.
     pub fn restore(&self, backup: Vec<(LogId, Vec<Entry>)>) {
-        let stored = backup
-            .into_iter()
-            .map(|(log, entries)| (log, Stored { durable: entries.len(), entries }));
+        let stored =
+            backup.into_iter().map(|(log, entries)| (log, Stored { durable: entries.len(), entries }));
         *self.lock() = stored.collect();
     }
 

@@ -60,6 +60,11 @@ pub fn peer(key: &NodeKey, network: &Network, homes: &[NodeId]) -> (Description,
     (description, announcement)
 }
 
+/// The description of a bridge.
+pub(super) fn bridge(key: &NodeKey) -> Description {
+    description(key, NodeKind::Bridge)
+}
+
 fn description(key: &NodeKey, kind: NodeKind) -> Description {
     let message = node::Description {
         kind: kind.into(),
@@ -77,8 +82,9 @@ impl Node {
         let mut id = [0; 16];
         id[..8].copy_from_slice(&(index as u64).to_be_bytes());
         let network = Network { name: format!("net{index}"), id: Some(NetworkId::from_bytes(id)) };
-        let mut config = Config::new(description(&key, NodeKind::Bridge), network, key.clone());
+        let mut config = Config::new(bridge(&key), network, key.clone());
         config.verifier = verifier;
+        config.journal = settings.journals;
         config.route_interval = settings.route_interval;
         Self {
             key,

@@ -73,7 +73,8 @@ impl Simulation {
         let runs = |node: usize| self.nodes[node].core.is_some();
         let both = runs(one) && runs(other);
         let now = self.now;
-        let Some(wire) = self.wires.get_mut(&ends).filter(|wire| both && wire.up && wire.link.is_none()) else {
+        let Some(wire) = self.wires.get_mut(&ends).filter(|wire| both && wire.up && wire.link.is_none())
+        else {
             return;
         };
         self.links += 1;
@@ -104,7 +105,7 @@ impl Simulation {
         let at = (now + delay).max(wire.arrives[direction]) + sending;
         wire.arrives[direction] = at;
         let to = if from == ends.0 { ends.1 } else { ends.0 };
-        self.plan_at(at, Action::Frame { to, link, frame });
+        self.plan_at(at, Action::Frame { to, link, frame: Box::new(frame) });
     }
 
     /// A core closed a connection.

@@ -1,0 +1,123 @@
+//! Invariant "convergence": after the last change and with links up, all bridges hold the same logs; nothing is
+//! missed, and what arrives twice is the exception.
+
+use std::time::Duration;
+
+use proto::log::v1::How;
+use topology::simulator::{Settings, Simulation};
+
+/// Accepted and duplicate events over all bridges since they were started.
+fn traffic(simulation: &Simulation) -> (u64, u64) {
+    let counts = (0..simulation.nodes.len()).map(|node| simulation.core(node).counts());
+    counts.fold((0, 0), |sum, it| (sum.0 + it.events_accepted, sum.1 + it.events_duplicate))
+}
+
+/// Every bridge holds every log of every other as long as its owner does, and folds it to the same state.
+fn assert_nothing_missed(simulation: &Simulation) {
+    let reference = simulation.core(0).view();
+    for node in 0..simulation.nodes.len() {
+        let own = simulation.core(node).view().own().unwrap();
+        let id = simulation.id(node);
+        let seen = reference.bridge(&id).unwrap();
+        assert_eq!((seen.epoch, seen.head), (own.epoch, own.head), "bridge {node}");
+        assert_eq!(reference.root(&id), simulation.core(node).view().root(&id), "bridge {node}");
+        assert_eq!(simulation.core(node).view().summary(), reference.summary(), "bridge {node}");
+    }
+}
+
+fn converges(settings: Settings, changes: usize) {
+    let (bridges, seed) = (settings.bridges, settings.seed);
+    let mut simulation = Simulation::new(settings);
+    let start = simulation.run_until(Duration::from_secs(60), Simulation::converged);
+    assert!(start.is_some(), "{bridges} bridges do not converge from the start, seed {seed}");
+    for round in 0..changes as u64 {
+        for node in (0..bridges).step_by((bridges / 30).max(1)) {
+            let peer = simulation.nodes[node].local_peer(1 + round);
+            simulation.join(node, peer, How::Registered);
+        }
+        let time = simulation.run_until(Duration::from_secs(60), Simulation::converged);
+        assert!(time.is_some(), "{bridges} bridges do not converge after a change, seed {seed}");
+    }
+    assert_nothing_missed(&simulation);
+    let (accepted, duplicate) = traffic(&simulation);
+    assert!(duplicate < accepted, "{duplicate} duplicates of {accepted} events, seed {seed}");
+    println!(
+        "{bridges} bridges: start {:?}, {accepted} events, {duplicate} duplicates, {} bytes",
+        start.unwrap_or_default(),
+        simulation.bytes
+    );
+}
+
+#[test]
+fn convergence_of_3_bridges() {
+    converges(Settings { bridges: 3, ..Settings::default() }, 5);
+}
+
+#[test]
+fn convergence_of_30_bridges() {
+    converges(Settings { bridges: 30, loss_ppm: 100_000, ..Settings::default() }, 5);
+}
+
+#[test]
+fn convergence_of_300_bridges() {
+    let route_interval = Duration::from_secs(30);
+    converges(Settings { bridges: 300, encode: false, route_interval, ..Settings::default() }, 2);
+}
+
+#[test]
+fn convergence_of_1000_bridges() {
+    let route_interval = Duration::from_secs(60);
+    let settings =
+        Settings { bridges: 1_000, encode: false, peers: false, route_interval, ..Settings::default() };
+    converges(settings, 1);
+}
+
+#[test]
+fn convergence_after_partitions_crashes_and_skewed_clocks() {
+    for seed in 1..=4 {
+        let mut simulation = Simulation::new(Settings { seed, bridges: 12, ..Settings::default() });
+        simulation.nodes[1].skew_ms = 86_400_000;
+        simulation.nodes[2].skew_ms = -1_800_000_000_000;
+        for round in 0..8 {
+            disturb(&mut simulation, round);
+            simulation.run_for(Duration::from_millis(1_500));
+        }
+        mend(&mut simulation);
+        let time = simulation.run_until(Duration::from_secs(120), Simulation::converged);
+        assert!(time.is_some(), "no convergence, seed {seed}");
+        assert_nothing_missed(&simulation);
+    }
+}
+
+/// Cuts a random group off, crashes a bridge, changes something, heals what was cut before.
+fn disturb(simulation: &mut Simulation, round: u64) {
+    let group = simulation.below(4) as usize;
+    for (one, other) in simulation.wires_between(|node| node % 4 == group) {
+        simulation.cut(one, other);
+    }
+    let victim = simulation.below(12) as usize;
+    if simulation.nodes[victim].core.is_some() {
+        simulation.crash(victim);
+        simulation.recover(victim);
+    }
+    for node in 0..12 {
+        let peer = simulation.nodes[node].local_peer(1 + round % 3);
+        let id = peer.0.id();
+        if simulation.below(2) == 0 {
+            simulation.join(node, peer, How::Registered);
+        } else {
+            simulation.leave(node, id);
+        }
+    }
+    for (one, other) in simulation.wires_between(|node| node % 4 == (group + 1) % 4) {
+        simulation.heal(one, other);
+    }
+}
+
+fn mend(simulation: &mut Simulation) {
+    for node in 0..simulation.nodes.len() {
+        for (one, other) in simulation.wires_of(node) {
+            simulation.heal(one, other);
+        }
+    }
+}

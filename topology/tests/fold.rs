@@ -1,0 +1,133 @@
+//! Invariants "order-independent fold" and "fork roll-back".
+
+use proptest::prelude::*;
+use proto::log::v1::{How, Segment};
+use topology::{
+    LinkId, Warning,
+    simulator::{Forger, Lone},
+};
+
+/// Three bridges in a row behind the core's neighbour, with peers, and changes over time.
+fn logs(me: identity::NodeId) -> Vec<Forger> {
+    let mut forgers: Vec<Forger> = (1..=4).map(|number| Forger::new(number, 1)).collect();
+    let ids: Vec<_> = forgers.iter().map(Forger::id).collect();
+    forgers[0].link_up(me);
+    for (index, forger) in forgers.iter_mut().enumerate() {
+        if index > 0 {
+            forger.link_up(ids[index - 1]);
+        }
+        if let Some(next) = ids.get(index + 1) {
+            forger.link_up(*next);
+            forger.link_down(*next);
+            forger.link_up(*next);
+        }
+        let network = forger.network.clone();
+        forger.claim(index as u64, How::Registered, &[ids[index]], &network);
+        forger.claim(10, How::Heard, &[], &network);
+    }
+    forgers
+}
+
+fn linked(me: u64) -> (Lone, LinkId, Vec<Forger>) {
+    let mut lone = Lone::new(me);
+    let forgers = logs(lone.core.id());
+    let link = lone.link(forgers[0].id());
+    (lone, link, forgers)
+}
+
+/// What a core makes of the logs of these bridges.
+fn state(lone: &mut Lone, forgers: &[Forger]) -> Vec<(Option<topology::Head>, Option<topology::Hash>)> {
+    lone.pass(std::time::Duration::from_millis(500));
+    let held = forgers.iter().map(|forger| (lone.held(&forger.log), lone.core.view().root(&forger.id())));
+    held.collect()
+}
+
+/// Shows segments in this order, again and again until all are taken: what comes too early is not kept.
+fn show(lone: &mut Lone, link: LinkId, segments: &[Segment]) {
+    for _ in 0..segments.len().min(12) {
+        segments.iter().for_each(|segment| lone.segment(link, segment.clone()));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn order_independent_fold(order in Just((0..16_usize).collect::<Vec<_>>()).prop_shuffle(), size in 1..4_u64) {
+        let (mut straight, link, forgers) = linked(1);
+        forgers.iter().for_each(|forger| straight.take(link, forger));
+        let expected = state(&mut straight, &forgers);
+        let (mut mixed, link, forgers) = linked(1);
+        let segments: Vec<Segment> = forgers.iter().flat_map(|forger| forger.segments(size)).collect();
+        let mut shuffled: Vec<(usize, Segment)> =
+            segments.into_iter().enumerate().map(|(index, it)| (order[index % order.len()], it)).collect();
+        shuffled.sort_by_key(|(rank, _)| *rank);
+        let shuffled: Vec<Segment> = shuffled.into_iter().map(|(_, it)| it).collect();
+        show(&mut mixed, link, &shuffled);
+        prop_assert_eq!(state(&mut mixed, &forgers), expected);
+    }
+
+    #[test]
+    fn fork_roll_back_whatever_came_first(at in 2..9_u64, first_left in any::<bool>(), size in 1..5_u64) {
+        let (mut one, link, forgers) = linked(1);
+        forgers.iter().for_each(|forger| one.take(link, forger));
+        let mut left = forgers[0].clone();
+        (0..6).for_each(|number| left.link_up(Forger::new(50 + number, 1).id()));
+        let mut right = left.clone();
+        right.entries.truncate(at as usize - 1);
+        (0..7).for_each(|number| right.link_up(Forger::new(70 + number, 1).id()));
+        let (first, second) = if first_left { (&left, &right) } else { (&right, &left) };
+        let mut heads = Vec::new();
+        for (first, second) in [(first, second), (second, first)] {
+            let (mut lone, link, _) = linked(1);
+            first.segments(size).into_iter().for_each(|it| lone.segment(link, it));
+            show(&mut lone, link, &second.segments(size));
+            let fork = Warning::Fork { log: left.log, sequence: at };
+            prop_assert!(lone.warnings.contains(&fork));
+            let head = lone.held(&left.log).unwrap();
+            prop_assert_eq!(head, left.head(at - 1));
+            let stored = lone.history.logs().into_iter().find(|(log, _)| *log == left.log).unwrap();
+            prop_assert_eq!(stored.1.len() as u64, at - 1);
+            heads.push((head, lone.core.view().root(&left.id())));
+        }
+        prop_assert_eq!(heads[0], heads[1]);
+    }
+}
+
+#[test]
+fn fork_roll_back_reaches_those_who_saw_one_side_only() {
+    // The finder's log carries the proof.
+    let (mut finder, link, forgers) = linked(1);
+    let mut left = forgers[0].clone();
+    left.link_up(Forger::new(50, 1).id());
+    let mut right = forgers[0].clone();
+    right.link_up(Forger::new(60, 1).id());
+    finder.take(link, &left);
+    finder.segment(link, right.segment(right.entries.len() as u64, right.entries.len() as u64));
+    let at = left.entries.len() as u64;
+    let id = finder.core.id();
+    let own = finder.history.logs().into_iter().find(|(log, _)| log.owner == id).unwrap();
+    let kinds: Vec<_> =
+        own.1.iter().map(|entry| topology::Event::decode(&entry.event).unwrap().known_kind()).collect();
+    assert!(kinds.contains(&Some(proto::log::v1::Kind::ForkFound)));
+    // Another bridge, linked with the finder and the forger, saw only the right side.
+    let mut other = Lone::new(2);
+    let to_forger = other.link(left.id());
+    other.take(to_forger, &right);
+    assert_eq!(other.held(&left.log).unwrap().sequence, at);
+    let to_finder = other.link(id);
+    let segment = Segment {
+        owner: id.to_bytes(),
+        epoch: own.0.epoch.to_bytes(),
+        first: 1,
+        previous: bytes::Bytes::from_static(&[0; 32]),
+        events: own.1.iter().map(|entry| entry.event.clone()).collect(),
+        signature: own.1.last().unwrap().signature.clone(),
+    };
+    other.segment(to_finder, segment);
+    assert_eq!(other.held(&left.log).unwrap(), left.head(at - 1));
+    assert!(other.warnings.contains(&Warning::Fork { log: left.log, sequence: at }));
+    // And what lies beyond is not taken again.
+    other.take(to_forger, &left);
+    assert_eq!(other.held(&left.log).unwrap(), left.head(at - 1));
+}

@@ -1,0 +1,220 @@
+//! Lies, each refused: and the invariants "admission" and "bounded memory".
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use proto::{
+    link::v1::{Frame, Have, Held, frame::Kind as FrameKind},
+    log::v1::{How, Kind},
+};
+use topology::{
+    Input, NoRoute, Warning,
+    limits::{MAX_BRIDGES, MAX_CANDIDATES_PER_INTRODUCER, MAX_LINKS_PER_BRIDGE, MAX_OFFENCES},
+    simulator::{Forger, Lone},
+};
+
+/// A core linked with a neighbour whose log says so too.
+fn linked() -> (Lone, Forger, topology::LinkId) {
+    let mut lone = Lone::new(1);
+    let mut neighbour = Forger::new(1, 1);
+    neighbour.link_up(lone.core.id());
+    let link = lone.link(neighbour.id());
+    lone.take(link, &neighbour);
+    assert_eq!(lone.held(&neighbour.log).unwrap().sequence, 2);
+    (lone, neighbour, link)
+}
+
+fn assert_refused(lone: &Lone, neighbour: &Forger, sequence: u64) {
+    assert_eq!(lone.held(&neighbour.log).unwrap().sequence, sequence);
+    let named = |it: &Warning| matches!(it, Warning::Invalid { neighbour: by, .. } if *by == neighbour.id());
+    assert!(lone.warnings.iter().any(named), "the neighbour is named: {:?}", lone.warnings);
+    assert_eq!(lone.core.counts().segments_invalid, 1);
+}
+
+#[test]
+fn a_changed_event_is_refused() {
+    let (mut lone, mut neighbour, link) = linked();
+    neighbour.link_up(Forger::new(2, 1).id());
+    let mut segment = neighbour.segment(3, 3);
+    let mut event = segment.events[0].to_vec();
+    *event.last_mut().unwrap() ^= 1;
+    segment.events[0] = event.into();
+    lone.segment(link, segment);
+    assert_refused(&lone, &neighbour, 2);
+}
+
+#[test]
+fn a_gap_is_refused() {
+    let (mut lone, mut neighbour, link) = linked();
+    (0..3).for_each(|number| neighbour.link_up(Forger::new(2 + number, 1).id()));
+    let mut segment = neighbour.segment(3, 5);
+    segment.events.remove(1);
+    lone.segment(link, segment);
+    assert_refused(&lone, &neighbour, 2);
+}
+
+#[test]
+fn a_segment_beyond_the_head_is_not_taken_but_asked_for() {
+    let (mut lone, mut neighbour, link) = linked();
+    (0..3).for_each(|number| neighbour.link_up(Forger::new(2 + number, 1).id()));
+    lone.segment(link, neighbour.segment(4, 5));
+    assert_eq!(lone.held(&neighbour.log).unwrap().sequence, 2);
+    lone.sent.clear();
+    lone.pass(Duration::from_secs(1));
+    let asks = |frame: &Frame| matches!(&frame.kind, Some(FrameKind::Want(want)) if want.logs[0].from == 3);
+    assert!(lone.sent.iter().any(|(_, frame)| asks(frame)));
+}
+
+#[test]
+fn a_wrong_signature_is_refused() {
+    let (mut lone, mut neighbour, link) = linked();
+    neighbour.link_up(Forger::new(2, 1).id());
+    let mut segment = neighbour.segment(3, 3);
+    segment.signature = Forger { key: Forger::new(2, 1).key, ..neighbour.clone() }.segment(3, 3).signature;
+    lone.segment(link, segment);
+    assert_refused(&lone, &neighbour, 2);
+}
+
+#[test]
+fn time_that_goes_back_within_a_log_is_refused() {
+    let (mut lone, mut neighbour, link) = linked();
+    let again = neighbour.entries[1].event.clone();
+    let mut old = again.to_vec();
+    // The sequence is the second byte; the time stays that of event 2.
+    assert_eq!(old[..2], [8, 2]);
+    old[1] = 3;
+    neighbour.write_bytes(old.into());
+    lone.segment(link, neighbour.segment(3, 3));
+    assert_refused(&lone, &neighbour, 2);
+}
+
+#[test]
+fn too_many_offences_close_the_link() {
+    let (mut lone, mut neighbour, link) = linked();
+    neighbour.link_up(Forger::new(2, 1).id());
+    let mut segment = neighbour.segment(3, 3);
+    segment.signature = Bytes::from_static(&[0; 64]);
+    (0..MAX_OFFENCES).for_each(|_| lone.segment(link, segment.clone()));
+    assert_eq!(lone.closed, [link]);
+}
+
+#[test]
+fn admission_needs_links_that_both_logs_confirm() {
+    let (mut lone, mut neighbour, link) = linked();
+    let (mut far, mut liar) = (Forger::new(2, 1), Forger::new(3, 1));
+    lone.take(link, &far);
+    assert_eq!(lone.held(&far.log), None, "nobody introduced it");
+    neighbour.link_up(far.id());
+    neighbour.link_up(liar.id());
+    lone.segment(link, neighbour.segment(3, 4));
+    far.link_up(neighbour.id());
+    liar.link_up(far.id());
+    lone.take(link, &far);
+    lone.take(link, &liar);
+    let state = |lone: &Lone, forger: &Forger| lone.core.view().bridge(&forger.id()).map(|it| it.state);
+    assert_eq!(state(&lone, &far), Some(topology::BridgeState::Reachable));
+    assert_eq!(state(&lone, &liar), Some(topology::BridgeState::Candidate));
+    lone.pass(Duration::from_secs(40));
+    assert_eq!(state(&lone, &liar), None, "it had its time");
+    assert_eq!(lone.held(&liar.log), None);
+    assert_eq!(state(&lone, &far), Some(topology::BridgeState::Reachable));
+}
+
+#[test]
+fn admission_of_100_000_invented_bridges_stays_bounded_and_names_the_introducer() {
+    let (mut lone, mut neighbour, link) = linked();
+    let begin = neighbour.entries.len() as u64 + 1;
+    for number in 0..100_000_u64 {
+        let mut id = [0; 32];
+        id[..8].copy_from_slice(&number.to_be_bytes());
+        neighbour.link_up(identity::NodeId::from_bytes(id));
+    }
+    let last = neighbour.entries.len() as u64;
+    for first in (begin..=last).step_by(64) {
+        lone.segment(link, neighbour.segment(first, (first + 63).min(last)));
+    }
+    assert_eq!(lone.held(&neighbour.log).unwrap().sequence, last, "the log itself is taken");
+    for _ in 0..50 {
+        lone.pass(Duration::from_secs(31));
+        let counts = lone.core.counts();
+        assert!(counts.candidates <= MAX_CANDIDATES_PER_INTRODUCER as u64);
+        assert!(counts.bridges <= 2 + MAX_CANDIDATES_PER_INTRODUCER as u64);
+    }
+    assert!(lone.warnings.contains(&Warning::TooManyLinks { bridge: neighbour.id() }));
+    assert!(lone.core.view().warnings().iter().any(|it| it.contains(&neighbour.id().to_string())));
+    const { assert!(MAX_LINKS_PER_BRIDGE + 2 < MAX_BRIDGES) };
+}
+
+#[test]
+fn bounded_memory_under_news_of_logs_that_do_not_exist() {
+    let (mut lone, neighbour, link) = linked();
+    for number in 0..20_000_u64 {
+        let mut epoch = [0xff; 16];
+        epoch[..8].copy_from_slice(&number.to_be_bytes());
+        let held = Held {
+            owner: neighbour.id().to_bytes(),
+            epoch: Bytes::copy_from_slice(&epoch),
+            first: 1,
+            last: 7,
+            hash: Bytes::from_static(&[1; 32]),
+        };
+        let frame = Frame { kind: Some(FrameKind::Have(Have { held: vec![held] })) };
+        lone.input(Input::Frame { link, frame });
+    }
+    assert_eq!(lone.core.counts().logs, 2, "names alone make no log");
+    let asked = lone.sent.iter().filter_map(|(_, frame)| match &frame.kind {
+        Some(FrameKind::Want(want)) => Some(want.logs.len()),
+        _ => None,
+    });
+    assert!(asked.sum::<usize>() <= 1_100);
+}
+
+#[test]
+fn a_peer_claimed_by_a_bridge_it_did_not_name_does_not_count() {
+    let (mut lone, mut neighbour, link) = linked();
+    let elsewhere = Forger::new(7, 1);
+    let claimed = neighbour.claim(1, How::Registered, &[elsewhere.id()], &neighbour.network.clone());
+    let overheard = neighbour.claim(2, How::Heard, &[], &elsewhere.network);
+    let named = neighbour.claim(3, How::Registered, &[neighbour.id()], &neighbour.network.clone());
+    let heard = neighbour.claim(4, How::Heard, &[], &neighbour.network.clone());
+    lone.segment(link, neighbour.segment(3, 6));
+    lone.pass(Duration::from_secs(1));
+    for refused in [claimed, overheard] {
+        assert!(matches!(lone.core.route(&refused), Err(NoRoute::Unconfirmed { .. })));
+        assert_eq!(lone.core.view().peer(&refused), None);
+    }
+    for counts in [named, heard] {
+        assert_eq!(lone.core.route(&counts).unwrap().bridges.as_ref(), [lone.core.id(), neighbour.id()]);
+    }
+}
+
+#[test]
+fn unknown_kinds_are_kept_and_passed_on_but_not_folded() {
+    let (mut lone, mut neighbour, link) = linked();
+    let event = proto::log::v1::Event {
+        sequence: 3,
+        time: 1_003 << 16,
+        kind: 999,
+        payload: Bytes::from_static(b"new"),
+    };
+    let bytes = Bytes::from(prost::Message::encode_to_vec(&event));
+    neighbour.write_bytes(bytes.clone());
+    neighbour.write(Kind::BridgeDraining, &proto::log::v1::BridgeDraining { grace_ms: 1 });
+    lone.segment(link, neighbour.segment(3, 4));
+    let view = lone.core.view().bridge(&neighbour.id()).unwrap();
+    assert_eq!((view.unknown_events, view.head), (1, 4));
+    let other = lone.link(Forger::new(9, 1).id());
+    let want = proto::link::v1::WantLog {
+        owner: neighbour.id().to_bytes(),
+        epoch: neighbour.log.epoch.to_bytes(),
+        from: 3,
+        follow: false,
+    };
+    let frame = Frame { kind: Some(FrameKind::Want(proto::link::v1::Want { logs: vec![want] })) };
+    lone.input(Input::Frame { link: other, frame });
+    let passed = lone.sent.iter().any(|(link, frame)| {
+        *link == other
+            && matches!(&frame.kind, Some(FrameKind::Segment(segment)) if segment.events[0] == bytes)
+    });
+    assert!(passed);
+}
