@@ -5,24 +5,22 @@
 //! flood of invented nodes never pushes out one that is known: newcomers are refused instead.
 
 use std::{
-    collections::{BTreeMap, HashMap, btree_map::Entry as Slot},
+    collections::{BTreeMap, HashMap},
     net::IpAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use identity::{Announcement, Description, Network, NodeId};
+use identity::{Description, Network, NodeId};
 
-use crate::{
-    Announcer, Event, GoneReason, HeardNetwork, Neighbour,
-    limits::{LEASE, MAX_NEIGHBOURS, MAX_NEIGHBOURS_PER_ADDRESS, MAX_REMOTE_PEERS, SAME_ANNOUNCEMENT},
-    source::{Heard, Remote},
-};
+use crate::{Event, GoneReason, HeardNetwork, Neighbour, limits::LEASE};
 
 mod changes;
 mod greetings;
+mod hearing;
 mod lease;
 mod other_networks;
+mod reaching;
 mod tombstones;
 
 pub use greetings::ToGreet;
@@ -105,43 +103,6 @@ impl Neighbours {
         }
     }
 
-    /// Takes in an announcement that was heard.
-    ///
-    /// # Errors
-    /// [`Dropped`] when it is not to be believed, or finds no room. Only the record of other networks changed then.
-    pub fn hear(&mut self, now: Instant, heard: Heard) -> Result<(), Dropped> {
-        self.check_network(now, &heard)?;
-        let id = heard.announcement.id();
-        if !self.tombstones.is_newer(&id, heard.announcement.sequence()) {
-            return Err(Dropped::Replay);
-        }
-        match self.entries.get_mut(&id) {
-            Some(Entry { node, lease: Some(lease) }) => {
-                renew(now, node, lease, heard, &mut self.changes)?;
-            }
-            Some(Entry { node, .. }) if heard.announcement.sequence() < node.announcement.sequence() => {
-                return Err(Dropped::Replay);
-            }
-            _ => self.admit(now, heard)?,
-        }
-        Ok(())
-    }
-
-    /// A node leaves. Replays of what it said before do not bring it back.
-    ///
-    /// # Errors
-    /// [`Dropped::Replay`] when it is not newer than the last announcement, or of a node that is not here.
-    pub fn goodbye(&mut self, announcement: &Announcement) -> Result<(), Dropped> {
-        let id = announcement.id();
-        let lease = self.entries.get(&id).and_then(|entry| entry.lease.as_ref()).ok_or(Dropped::Replay)?;
-        if announcement.sequence() <= lease.sequence {
-            return Err(Dropped::Replay);
-        }
-        self.tombstones.bury(id, announcement.sequence());
-        self.drop_direct(id, GoneReason::Goodbye);
-        Ok(())
-    }
-
     /// Takes in the description of a node that is here. One that the announcement does not name changes nothing.
     pub fn describe(&mut self, description: Description) {
         let Some(entry) = self.entries.get_mut(&description.id()) else { return };
@@ -150,68 +111,6 @@ impl Neighbours {
         }
         Arc::make_mut(&mut entry.node).description = Some(description);
         self.changes.touch(entry.node.id());
-    }
-
-    /// A bridge reaches a remote peer, or its route changed.
-    ///
-    /// # Errors
-    /// [`Dropped::BridgeFull`] for more peers than one bridge may name, [`Dropped::Own`] for this node itself.
-    pub fn reach(&mut self, remote: Remote) -> Result<(), Dropped> {
-        let (id, bridge) = (remote.announcement.id(), remote.route.via.id);
-        if id == self.own {
-            return Err(Dropped::Own);
-        }
-        let known = self.entries.get(&id);
-        let routed = known.is_some_and(|entry| entry.node.routes.iter().any(|route| route.via.id == bridge));
-        let count = self.routed.entry(bridge).or_default();
-        if !routed {
-            if *count >= MAX_REMOTE_PEERS {
-                return Err(Dropped::BridgeFull);
-            }
-            *count += 1;
-        }
-        let before = known.map(|entry| Arc::clone(&entry.node));
-        let entry = match self.entries.entry(id) {
-            Slot::Occupied(entry) => entry.into_mut(),
-            Slot::Vacant(slot) => slot.insert(Entry { node: Arc::new(remote_only(&remote)), lease: None }),
-        };
-        update_route(Arc::make_mut(&mut entry.node), entry.lease.is_none(), remote);
-        if before.is_none_or(|before| before != entry.node) {
-            self.changes.touch(id);
-        }
-        Ok(())
-    }
-
-    /// A bridge does not reach a remote peer any more.
-    pub fn lose(&mut self, bridge: NodeId, id: NodeId) {
-        let Some(entry) = self.entries.get_mut(&id) else { return };
-        if !entry.node.routes.iter().any(|route| route.via.id == bridge) {
-            return;
-        }
-        Arc::make_mut(&mut entry.node).routes.retain(|route| route.via.id != bridge);
-        let gone = entry.lease.is_none() && entry.node.routes.is_empty();
-        if let Some(count) = self.routed.get_mut(&bridge) {
-            *count = count.saturating_sub(1);
-        }
-        if gone {
-            self.entries.remove(&id);
-            self.changes.gone(id, GoneReason::Unreachable);
-        } else {
-            self.changes.touch(id);
-        }
-    }
-
-    /// A bridge is gone, or is not to be used any more: none of its routes counts.
-    pub fn lose_bridge(&mut self, bridge: NodeId) {
-        if self.routed.remove(&bridge).is_none() {
-            return;
-        }
-        let through = |entry: &Entry| entry.node.routes.iter().any(|route| route.via.id == bridge);
-        let ids: Vec<_> =
-            self.entries.iter().filter(|(_, entry)| through(entry)).map(|(id, _)| *id).collect();
-        for id in ids {
-            self.lose(bridge, id);
-        }
     }
 
     /// Removes the nodes and addresses whose lease ran out. Gives the time since the last hearing of each.
@@ -304,70 +203,6 @@ impl Neighbours {
         ]
     }
 
-    fn check_network(&mut self, now: Instant, heard: &Heard) -> Result<(), Dropped> {
-        let (announcement, from) = (&heard.announcement, heard.address.ip);
-        if announcement.id() == self.own {
-            return Err(Dropped::Own);
-        }
-        let theirs = announcement.network();
-        let dropped = match (self.network.id, theirs.id) {
-            _ if theirs.name != self.network.name => Dropped::OtherNetwork,
-            (Some(own), Some(other)) if own != other => Dropped::OtherNetworkId,
-            _ => return Ok(()),
-        };
-        self.others.note(now, theirs, from);
-        if dropped == Dropped::OtherNetworkId {
-            self.changes.other_network(theirs.clone());
-        }
-        self.moved_away(announcement);
-        Err(dropped)
-    }
-
-    /// A neighbour that names another network now is none any more.
-    fn moved_away(&mut self, announcement: &Announcement) {
-        let id = announcement.id();
-        let lease = self.entries.get(&id).and_then(|entry| entry.lease.as_ref());
-        if lease.is_some_and(|lease| announcement.sequence() > lease.sequence) {
-            self.tombstones.bury(id, announcement.sequence());
-            self.drop_direct(id, GoneReason::Replaced);
-        }
-    }
-
-    fn admit(&mut self, now: Instant, heard: Heard) -> Result<(), Dropped> {
-        let id = heard.announcement.id();
-        if self.direct >= MAX_NEIGHBOURS {
-            return Err(Dropped::Full);
-        }
-        let count = self.admitted.entry(heard.address.ip).or_default();
-        if *count >= MAX_NEIGHBOURS_PER_ADDRESS {
-            return Err(Dropped::AddressFull);
-        }
-        *count += 1;
-        self.direct += 1;
-        self.tombstones.forget(&id);
-        let Heard { announcement, description, address } = heard;
-        let lease = Lease::new(now, announcement.clone(), address);
-        let description =
-            description.filter(|description| description.hash() == announcement.description_hash());
-        match self.entries.entry(id) {
-            Slot::Occupied(mut slot) => {
-                let entry = slot.get_mut();
-                let node = Arc::make_mut(&mut entry.node);
-                node.announcement = announcement;
-                node.addresses = lease.addresses();
-                node.description = description.or_else(|| node.description.take());
-                entry.lease = Some(lease);
-            }
-            Slot::Vacant(slot) => {
-                let addresses = lease.addresses();
-                let node = Neighbour { announcement, description, addresses, routes: Vec::new() };
-                slot.insert(Entry { node: Arc::new(node), lease: Some(lease) });
-            }
-        }
-        self.changes.touch(id);
-        Ok(())
-    }
-
     fn drop_direct(&mut self, id: NodeId, reason: GoneReason) {
         let Some(entry) = self.entries.get_mut(&id) else { return };
         let Some(lease) = entry.lease.take() else { return };
@@ -386,72 +221,6 @@ impl Neighbours {
             self.changes.touch(id);
         }
     }
-}
-
-/// A node that is here was heard again.
-fn renew(
-    now: Instant,
-    node: &mut Arc<Neighbour>,
-    lease: &mut Lease,
-    heard: Heard,
-    changes: &mut Changes,
-) -> Result<(), Dropped> {
-    let Heard { announcement, description, address } = heard;
-    let (id, sequence) = (announcement.id(), announcement.sequence());
-    let late = now.saturating_duration_since(lease.heard) > SAME_ANNOUNCEMENT;
-    if sequence < lease.sequence || (sequence == lease.sequence && late) {
-        return Err(Dropped::Replay);
-    }
-    let restarted = Announcer::start_of(sequence) != Announcer::start_of(lease.sequence);
-    if restarted {
-        lease.forget_addresses();
-        changes.gone(id, GoneReason::Replaced);
-    }
-    let fresh = sequence > lease.sequence;
-    let moved = lease.hear(now, announcement, address);
-    let said = fresh && !same_content(&node.announcement, &lease.latest);
-    let described = description
-        .filter(|_| !node.is_described() || said)
-        .filter(|description| description.hash() == lease.latest.description_hash());
-    if moved || said || restarted || described.is_some() {
-        let node = Arc::make_mut(node);
-        node.announcement = lease.latest.clone();
-        node.addresses = lease.addresses();
-        node.description = described.or_else(|| node.description.take());
-        changes.touch(id);
-    }
-    Ok(())
-}
-
-/// True when two announcements differ in nothing but sequence and signature.
-fn same_content(one: &Announcement, other: &Announcement) -> bool {
-    one.kind() == other.kind()
-        && one.network() == other.network()
-        && one.ports() == other.ports()
-        && one.homes() == other.homes()
-        && one.description_hash() == other.description_hash()
-}
-
-fn remote_only(remote: &Remote) -> Neighbour {
-    Neighbour {
-        announcement: remote.announcement.clone(),
-        description: Some(remote.description.clone()),
-        addresses: Vec::new(),
-        routes: Vec::new(),
-    }
-}
-
-fn update_route(node: &mut Neighbour, remote_only: bool, remote: Remote) {
-    let Remote { announcement, description, route } = remote;
-    if remote_only && announcement.sequence() >= node.announcement.sequence() {
-        node.announcement = announcement;
-    }
-    if !node.is_described() && description.hash() == node.announcement.description_hash() {
-        node.description = Some(description);
-    }
-    node.routes.retain(|known| known.via.id != route.via.id);
-    node.routes.push(route);
-    node.routes.sort_by_key(|route| (route.cost_us, route.hops.len(), route.via.id));
 }
 
 #[cfg(test)]

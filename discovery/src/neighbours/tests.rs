@@ -2,13 +2,14 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use identity::{NetworkId, NodeKey};
+use identity::{Announcement, NetworkId, NodeKey};
 use proto::node::v1::NodeKind;
 
 use super::*;
 use crate::{
-    BridgeEnd, KnownAddress, Route, SourceKind,
-    limits::MAX_TOMBSTONES,
+    Announcer, BridgeEnd, KnownAddress, Route, SourceKind,
+    limits::{MAX_NEIGHBOURS, MAX_NEIGHBOURS_PER_ADDRESS, MAX_TOMBSTONES, SAME_ANNOUNCEMENT},
+    source::{Heard, Remote},
     testing::{announcer, announcer_of},
 };
 

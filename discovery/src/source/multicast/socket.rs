@@ -64,6 +64,8 @@ fn listening(link: &Link, group: SocketAddr) -> io::Result<UdpSocket> {
     } else {
         socket.set_multicast_all_v6(false)?;
     }
+    // Kernels before 5.7 want privileges for it; the option above is enough for most cases then.
+    let _ = socket.bind_device(Some(link.interface.as_bytes()));
     // Bound to the group: unicast datagrams to the shared port would reach just one of the nodes that share it.
     socket.bind(&group.into())?;
     match link.address {

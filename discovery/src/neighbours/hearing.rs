@@ -1,0 +1,159 @@
+//! What directly heard announcements do to the table.
+
+use std::{collections::btree_map::Entry as Slot, sync::Arc, time::Instant};
+
+use identity::Announcement;
+
+use super::{Changes, Dropped, Entry, Lease, Neighbours};
+use crate::{
+    Announcer, GoneReason, Neighbour,
+    limits::{MAX_NEIGHBOURS, MAX_NEIGHBOURS_PER_ADDRESS, SAME_ANNOUNCEMENT},
+    source::Heard,
+};
+
+impl Neighbours {
+    /// Takes in an announcement that was heard.
+    ///
+    /// # Errors
+    /// [`Dropped`] when it is not to be believed, or finds no room. Only the record of other networks changed then.
+    pub fn hear(&mut self, now: Instant, heard: Heard) -> Result<(), Dropped> {
+        self.check_network(now, &heard)?;
+        let id = heard.announcement.id();
+        if !self.tombstones.is_newer(&id, heard.announcement.sequence()) {
+            return Err(Dropped::Replay);
+        }
+        match self.entries.get_mut(&id) {
+            Some(Entry { node, lease: Some(lease) }) => {
+                renew(now, node, lease, heard, &mut self.changes)?;
+            }
+            Some(Entry { node, .. }) if heard.announcement.sequence() < node.announcement.sequence() => {
+                return Err(Dropped::Replay);
+            }
+            _ => self.admit(now, heard)?,
+        }
+        Ok(())
+    }
+
+    /// A node leaves. Replays of what it said before do not bring it back.
+    ///
+    /// # Errors
+    /// [`Dropped::Replay`] when it is not newer than the last announcement, or of a node that is not here.
+    pub fn goodbye(&mut self, announcement: &Announcement) -> Result<(), Dropped> {
+        let id = announcement.id();
+        let lease = self.entries.get(&id).and_then(|entry| entry.lease.as_ref()).ok_or(Dropped::Replay)?;
+        if announcement.sequence() <= lease.sequence {
+            return Err(Dropped::Replay);
+        }
+        self.tombstones.bury(id, announcement.sequence());
+        self.drop_direct(id, GoneReason::Goodbye);
+        Ok(())
+    }
+
+    fn check_network(&mut self, now: Instant, heard: &Heard) -> Result<(), Dropped> {
+        let (announcement, from) = (&heard.announcement, heard.address.ip);
+        if announcement.id() == self.own {
+            return Err(Dropped::Own);
+        }
+        let theirs = announcement.network();
+        let dropped = match (self.network.id, theirs.id) {
+            _ if theirs.name != self.network.name => Dropped::OtherNetwork,
+            (Some(own), Some(other)) if own != other => Dropped::OtherNetworkId,
+            _ => return Ok(()),
+        };
+        self.others.note(now, theirs, from);
+        if dropped == Dropped::OtherNetworkId {
+            self.changes.other_network(theirs.clone());
+        }
+        self.moved_away(announcement);
+        Err(dropped)
+    }
+
+    /// A neighbour that names another network now is none any more.
+    fn moved_away(&mut self, announcement: &Announcement) {
+        let id = announcement.id();
+        let lease = self.entries.get(&id).and_then(|entry| entry.lease.as_ref());
+        if lease.is_some_and(|lease| announcement.sequence() > lease.sequence) {
+            self.tombstones.bury(id, announcement.sequence());
+            self.drop_direct(id, GoneReason::Replaced);
+        }
+    }
+
+    fn admit(&mut self, now: Instant, heard: Heard) -> Result<(), Dropped> {
+        let id = heard.announcement.id();
+        if self.direct >= MAX_NEIGHBOURS {
+            return Err(Dropped::Full);
+        }
+        let count = self.admitted.entry(heard.address.ip).or_default();
+        if *count >= MAX_NEIGHBOURS_PER_ADDRESS {
+            return Err(Dropped::AddressFull);
+        }
+        *count += 1;
+        self.direct += 1;
+        self.tombstones.forget(&id);
+        let Heard { announcement, description, address } = heard;
+        let lease = Lease::new(now, announcement.clone(), address);
+        let description =
+            description.filter(|description| description.hash() == announcement.description_hash());
+        match self.entries.entry(id) {
+            Slot::Occupied(mut slot) => {
+                let entry = slot.get_mut();
+                let node = Arc::make_mut(&mut entry.node);
+                node.announcement = announcement;
+                node.addresses = lease.addresses();
+                node.description = description.or_else(|| node.description.take());
+                entry.lease = Some(lease);
+            }
+            Slot::Vacant(slot) => {
+                let addresses = lease.addresses();
+                let node = Neighbour { announcement, description, addresses, routes: Vec::new() };
+                slot.insert(Entry { node: Arc::new(node), lease: Some(lease) });
+            }
+        }
+        self.changes.touch(id);
+        Ok(())
+    }
+}
+
+/// A node that is here was heard again.
+fn renew(
+    now: Instant,
+    node: &mut Arc<Neighbour>,
+    lease: &mut Lease,
+    heard: Heard,
+    changes: &mut Changes,
+) -> Result<(), Dropped> {
+    let Heard { announcement, description, address } = heard;
+    let (id, sequence) = (announcement.id(), announcement.sequence());
+    let late = now.saturating_duration_since(lease.heard) > SAME_ANNOUNCEMENT;
+    if sequence < lease.sequence || (sequence == lease.sequence && late) {
+        return Err(Dropped::Replay);
+    }
+    let restarted = Announcer::start_of(sequence) != Announcer::start_of(lease.sequence);
+    if restarted {
+        lease.forget_addresses();
+        changes.gone(id, GoneReason::Replaced);
+    }
+    let fresh = sequence > lease.sequence;
+    let moved = lease.hear(now, announcement, address);
+    let said = fresh && !same_content(&node.announcement, &lease.latest);
+    let described = description
+        .filter(|_| !node.is_described() || said)
+        .filter(|description| description.hash() == lease.latest.description_hash());
+    if moved || said || restarted || described.is_some() {
+        let node = Arc::make_mut(node);
+        node.announcement = lease.latest.clone();
+        node.addresses = lease.addresses();
+        node.description = described.or_else(|| node.description.take());
+        changes.touch(id);
+    }
+    Ok(())
+}
+
+/// True when two announcements differ in nothing but sequence and signature.
+fn same_content(one: &Announcement, other: &Announcement) -> bool {
+    one.kind() == other.kind()
+        && one.network() == other.network()
+        && one.ports() == other.ports()
+        && one.homes() == other.homes()
+        && one.description_hash() == other.description_hash()
+}
