@@ -144,8 +144,8 @@ pub const CONTROL_REQUESTS_PER_CONNECTION: usize = 32;
 /// How long a control request may take before it is answered with an error.
 pub const CONTROL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Rows that Peers answers with.
-pub const MAX_PEER_ROWS: usize = 65_536;
+/// What Peers answers with, bytes: gRPC clients take 4 MiB unless they were told otherwise. More than 10,000 rows.
+pub const MAX_PEERS_BYTES: usize = 4 * 1024 * 1024 - 64 * 1024;
 
 /// A control connection on which nothing was heard for so long is asked whether it lives: a follower that vanished
 /// without a word is noticed.

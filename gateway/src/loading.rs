@@ -2,12 +2,12 @@
 
 use std::{path::Path, sync::Arc};
 
-use storage::{Log, OpenError, Options, ReadError, Store};
+use storage::{Log, LogError, OpenError, Options, ReadError, Store};
 use topology::{Core, Entry, LogId};
 
 use crate::{
     limits::MAX_STORED_LOGS,
-    stored_logs::{PREFIX, StoredLogs, log_of},
+    stored_logs::{JOURNAL, PREFIX, StoredLogs, log_of},
 };
 
 /// The folder of the store in the data directory.
@@ -28,27 +28,13 @@ pub enum LoadError {
         /// What happened.
         what: String,
     },
-    /// The own log is damaged.
-    #[error(
-        "this bridge's own log {log} in {folder} is damaged at event {position}: {what}; restore the data directory from a backup (what neighbours hold beyond it is fetched back), or move {folder} away: the bridge then begins a new log"
-    )]
-    OwnLog {
-        /// Which.
-        log: String,
-        /// The folder of the store.
-        folder: String,
-        /// The first event that cannot be read.
-        position: u64,
-        /// What is wrong with it.
-        what: String,
-    },
 }
 
 /// What was loaded.
 #[derive(Debug)]
 pub(crate) struct Loaded {
     pub(crate) events: u64,
-    /// Sentences about foreign logs that were cut back to what is whole.
+    /// Sentences about logs that were cut back to what is whole.
     pub(crate) cut: Vec<String>,
 }
 
@@ -64,8 +50,9 @@ pub(crate) fn open(data: &Path) -> Result<Arc<Store>, OpenError> {
     Store::open(data.join(FOLDER), options).map(Arc::new)
 }
 
-/// Reads all logs into the core. A damaged foreign log is cut to before the damage, for neighbours have the rest; a
-/// damaged own one is an error. Blocks.
+/// Reads all logs into the core. A damaged log is cut to before the damage and told with its position, for neighbours
+/// have the rest: of a foreign log, and of the own one, too. No sequence number of an own log is used twice by that, for
+/// every start begins a new epoch. Blocks.
 pub(crate) fn load(
     data: &Path,
     store: &Store,
@@ -81,20 +68,33 @@ pub(crate) fn load(
         let (events, broken) = load_one(core, id, &log).map_err(|error| failed(error.to_string()))?;
         loaded.events += events;
         if let Some(Broken { position, what }) = broken {
-            if id.owner == core.id() {
-                return Err(LoadError::OwnLog { log: id.epoch.to_string(), folder, position, what });
-            }
             log.truncate_after(position - 1).map_err(|error| failed(error.to_string()))?;
+            let whose = if id.owner == core.id() { "this bridge's own log" } else { "the log" };
             let sentence = format!(
-                "the stored log {id} was damaged at event {position} ({what}); it was cut there, and the rest is fetched \
-                 from neighbours again: check the disk"
+                "{whose} {id} in {folder} was damaged at event {position}: {what}; it was cut there, and what neighbours \
+                 hold beyond it is fetched back from them: check the disk"
             );
             tracing::warn!("{sentence}");
             loaded.cut.push(sentence);
         }
         logs.insert(id, log);
     }
+    loaded.cut.extend(mend_journal(store).map_err(|error| failed(error.to_string()))?);
     Ok(loaded)
+}
+
+/// A journal whose end is damaged takes nothing more until it is cut. It is for looking back; the bridge runs without.
+fn mend_journal(store: &Store) -> Result<Option<String>, LogError> {
+    if store.logs(JOURNAL).is_empty() {
+        return Ok(None);
+    }
+    let journal = store.log(JOURNAL)?;
+    let Some(damage) = journal.damage() else { return Ok(None) };
+    journal.truncate_after(damage.position - 1)?;
+    let (position, what) = (damage.position, damage.what);
+    Ok(Some(format!(
+        "the journal was damaged at record {position} ({what}) and was cut there: check the disk"
+    )))
 }
 
 fn load_one(core: &mut Core, id: LogId, log: &Log) -> Result<(u64, Option<Broken>), ReadError> {

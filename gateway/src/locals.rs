@@ -1,14 +1,20 @@
 //! The peers of the own network: who registered, who was heard, at which addresses. Pure; time is an argument.
 
+mod local;
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    net::{IpAddr, SocketAddr},
+    net::IpAddr,
     sync::Arc,
     time::Duration,
 };
 
 use identity::{Announcement, Description, NodeId};
 use proto::log::v1::How;
+
+pub(crate) use local::{Local, Place};
+
+use local::Registration;
 
 use crate::limits::{
     MAX_ADDRESSES_PER_PEER, MAX_LOCAL_PEERS, MAX_REGISTRATIONS_PER_ADDRESS, REGISTRATION_LEASE,
@@ -29,28 +35,6 @@ pub(crate) enum NotTaken {
     Replay,
 }
 
-/// One peer of the own network.
-#[derive(Debug, Clone)]
-pub(crate) struct Local {
-    pub(crate) description: Option<Arc<Description>>,
-    pub(crate) announcement: Arc<Announcement>,
-    registered: Option<Registration>,
-    /// Where discovery heard it, until it says that it does not any more.
-    heard: BTreeSet<Place>,
-    /// Wall clock of the last sign of life, for people.
-    pub(crate) last_seen_ms: i64,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Registration {
-    place: Place,
-    until: Duration,
-}
-
-/// An address with the scope that a link-local one needs, and with port 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Place(SocketAddr);
-
 /// All of them.
 #[derive(Debug)]
 pub(crate) struct Locals {
@@ -58,6 +42,8 @@ pub(crate) struct Locals {
     peers: HashMap<NodeId, Local>,
     /// Registrations and sightings by address: who may use the proxy port.
     callers: BTreeMap<IpAddr, BTreeSet<NodeId>>,
+    /// No registration ends before.
+    next_expiry: Option<Duration>,
 }
 
 /// The clocks of one sign of life.
@@ -81,7 +67,7 @@ pub(crate) enum After {
 
 impl Locals {
     pub(crate) fn new(own: NodeId) -> Self {
-        Self { own, peers: HashMap::new(), callers: BTreeMap::new() }
+        Self { own, peers: HashMap::new(), callers: BTreeMap::new(), next_expiry: None }
     }
 
     /// A peer registered, or renewed its registration.
@@ -93,19 +79,23 @@ impl Locals {
         seen: Seen,
     ) -> Result<(), NotTaken> {
         let id = announcement.id();
-        let known = self.peers.get(&id);
-        if known.is_some_and(|peer| peer.announcement.sequence() > announcement.sequence()) {
+        let before = self.peers.get(&id).and_then(|peer| peer.registered);
+        // What was heard by multicast may be newer: announcements overtake each other on different ways.
+        if before.is_some_and(|before| before.sequence > announcement.sequence()) {
             return Err(NotTaken::Replay);
         }
-        let renews = known.and_then(|peer| peer.registered).is_some_and(|before| before.place == place);
+        let renews = before.is_some_and(|before| before.place == place);
         if !renews && self.callers.get(&place.ip()).map_or(0, BTreeSet::len) >= MAX_REGISTRATIONS_PER_ADDRESS
         {
             return Err(NotTaken::AddressFull);
         }
-        let registration = Registration { place, until: seen.now + REGISTRATION_LEASE };
+        let registration =
+            Registration { place, sequence: announcement.sequence(), until: seen.now + REGISTRATION_LEASE };
+        self.next_expiry =
+            Some(self.next_expiry.map_or(registration.until, |next| next.min(registration.until)));
         let peer = self.entry(&announcement, seen)?;
         peer.description = Some(description);
-        let before = peer.registered.replace(registration);
+        peer.registered = Some(registration);
         if let Some(before) = before.filter(|before| before.place != place) {
             self.forget_caller(id, before.place);
         }
@@ -163,12 +153,15 @@ impl Locals {
     pub(crate) fn expire(&mut self, now: Duration) -> Vec<(NodeId, After)> {
         let late = |peer: &Local| peer.registered.is_some_and(|registration| registration.until <= now);
         let expired: Vec<_> = self.peers.iter().filter(|(_, peer)| late(peer)).map(|(id, _)| *id).collect();
-        expired.into_iter().map(|id| (id, self.end_registration(&id))).collect()
+        let after = expired.into_iter().map(|id| (id, self.end_registration(&id))).collect();
+        let left = self.peers.values().filter_map(|peer| peer.registered);
+        self.next_expiry = left.map(|registration| registration.until).min();
+        after
     }
 
-    /// The end of the next registration.
-    pub(crate) fn next_expiry(&self) -> Option<Duration> {
-        self.peers.values().filter_map(|peer| peer.registered).map(|registration| registration.until).min()
+    /// When to look for registrations that have ended. Renewals do not move it: it may come early.
+    pub(crate) const fn next_expiry(&self) -> Option<Duration> {
+        self.next_expiry
     }
 
     pub(crate) fn get(&self, id: &NodeId) -> Option<&Local> {
@@ -242,54 +235,6 @@ impl Locals {
                 self.callers.remove(&address);
             }
         }
-    }
-}
-
-impl Local {
-    /// Where it was heard or registered from: the only addresses to be dialled for others.
-    fn places(&self) -> impl Iterator<Item = Place> + '_ {
-        let registered = self.registered.map(|registration| registration.place);
-        registered
-            .into_iter()
-            .chain(self.heard.iter().copied().filter(move |heard| Some(*heard) != registered))
-    }
-
-    /// Its secure port at each of them.
-    pub(crate) fn secure_addresses(&self) -> Vec<SocketAddr> {
-        match u16::try_from(self.announcement.ports().secure) {
-            Ok(0) | Err(_) => Vec::new(),
-            Ok(port) => self.places().map(|place| place.with_port(port)).collect(),
-        }
-    }
-
-    /// The addresses from which it was heard or registered.
-    pub(crate) fn callers(&self) -> impl Iterator<Item = IpAddr> + '_ {
-        self.places().map(|place| place.ip())
-    }
-}
-
-impl Place {
-    /// The place of a socket address; an IPv4 address mapped into IPv6 counts as what it is.
-    pub(crate) fn of(address: SocketAddr) -> Self {
-        let mut place = match address.ip().to_canonical() {
-            ip @ IpAddr::V4(_) => SocketAddr::new(ip, 0),
-            IpAddr::V6(_) => address,
-        };
-        if let SocketAddr::V6(six) = &mut place {
-            six.set_flowinfo(0);
-        }
-        place.set_port(0);
-        Self(place)
-    }
-
-    pub(crate) const fn ip(&self) -> IpAddr {
-        self.0.ip()
-    }
-
-    const fn with_port(self, port: u16) -> SocketAddr {
-        let mut address = self.0;
-        address.set_port(port);
-        address
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, time::SystemTime};
 
 use identity::{Network, NodeId};
+use prost::Message as _;
 use proto::{
     bridge::v1::{
         ExplainResponse, KnownPeer, Link, LinksResponse, PeersResponse, StatusResponse, WakeResponse,
@@ -13,12 +14,15 @@ use topology::{BridgeState, BridgeView, LinkView, PeerState};
 
 use crate::{
     actor::Gone,
-    limits::MAX_PEER_ROWS,
+    limits::MAX_PEERS_BYTES,
     link::LinkStatus,
     shared::Inner,
     table::{Known, Table},
     wall,
 };
+
+/// Tag and length of a row in its message.
+const ROW_OVERHEAD: usize = 6;
 
 pub(crate) async fn status(shared: &Inner) -> Result<StatusResponse, Gone> {
     let look = shared.actor.look().await?;
@@ -93,7 +97,25 @@ pub(crate) fn peers(shared: &Inner) -> PeersResponse {
     let bridges = shared.table.bridges().into_iter().filter(|bridge| bridge.id != own);
     let bridges = bridges.map(|bridge| bridge_row(&bridge, rtt.get(&bridge.id).copied().unwrap_or(0)));
     let peers = shared.table.peers().into_iter().map(|(id, known)| peer_row(id, &known));
-    PeersResponse { peers: bridges.chain(peers).take(MAX_PEER_ROWS).collect() }
+    PeersResponse { peers: as_many_as_fit(bridges.chain(peers)) }
+}
+
+/// Rows up to the size that every gRPC client takes.
+fn as_many_as_fit(rows: impl Iterator<Item = KnownPeer>) -> Vec<KnownPeer> {
+    let mut bytes = 0;
+    let mut fitting = Vec::new();
+    for row in rows {
+        bytes += row.encoded_len() + ROW_OVERHEAD;
+        if bytes > MAX_PEERS_BYTES {
+            tracing::warn!(
+                rows = fitting.len(),
+                "not all known peers fit into one answer; the others are left out"
+            );
+            break;
+        }
+        fitting.push(row);
+    }
+    fitting
 }
 
 fn bridge_row(bridge: &BridgeView, round_trip_us: u32) -> KnownPeer {

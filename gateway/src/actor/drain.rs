@@ -47,6 +47,9 @@ impl Actor {
 
     /// Answers once the event is durable and has had time to cross the links, or it takes too long.
     pub(super) fn look_at_drain(&mut self) {
+        if self.draining.is_none() {
+            return;
+        }
         let now = self.now().mono;
         let durable = self.core.view().own().map_or(u64::MAX, |own| own.durable);
         let crossing = self.crossing();

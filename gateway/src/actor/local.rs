@@ -59,6 +59,9 @@ impl Actor {
     }
 
     pub(super) fn expire_registrations(&mut self, now: Duration) {
+        if self.locals.next_expiry().is_none_or(|next| next > now) {
+            return;
+        }
         for (id, after) in self.locals.expire(now) {
             self.after(id, after, LeftReason::Expired);
         }

@@ -1,3 +1,5 @@
+use std::net::SocketAddr;
+
 use bytes::Bytes;
 use identity::{Network, NodeKey};
 use proto::node::v1::{self, NodeKind, Ports};
@@ -76,8 +78,20 @@ fn an_older_announcement_is_a_replay_and_the_same_one_renews() {
     let (_, old) = records(1, 6, &[]);
     locals.register(Arc::clone(&description), Arc::clone(&new), place(1), at(0)).unwrap();
     assert_eq!(locals.register(Arc::clone(&description), old, place(1), at(1)), Err(NotTaken::Replay));
-    locals.register(description, new, place(1), at(1)).unwrap();
+    locals.register(description, Arc::clone(&new), place(1), at(1)).unwrap();
+    assert!(locals.expire(REGISTRATION_LEASE).is_empty());
     assert_eq!(locals.next_expiry(), Some(Duration::from_secs(1) + REGISTRATION_LEASE));
+}
+
+#[test]
+fn a_registration_may_be_older_than_what_was_heard_meanwhile() {
+    let mut locals = Locals::new(OWN);
+    let (description, old) = records(1, 6, &[OWN]);
+    let (_, new) = records(1, 7, &[OWN]);
+    locals.heard(None, Arc::clone(&new), [place(1)], at(0)).unwrap();
+    locals.register(description, old, place(1), at(1)).unwrap();
+    let peer = locals.get(&new.id()).unwrap();
+    assert_eq!((peer.announcement.sequence(), locals.how(peer)), (7, How::Registered));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::{fs, io::Write as _, os::unix::fs::FileExt as _};
 use gateway::{Bridge, Port, StartError};
 use proto::control::v1::{AboutRequest, StopRequest};
 
-use crate::support::{FakePeer, Node, config, eventually, linked_pair, refused};
+use crate::support::{FakePeer, Node, config, eventually, linked_pair, refused, trust};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_asked_for_port_that_is_taken_and_a_directory_in_use_are_refused() {
@@ -42,18 +42,30 @@ async fn wrong_names_and_damaged_settings_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_damaged_log_is_told_with_its_position_and_a_foreign_one_is_fetched_again() {
+async fn a_damaged_log_is_told_with_its_position_and_what_neighbours_hold_is_fetched_again() {
     let (home, cloud) = linked_pair().await;
     let mut anna = FakePeer::new("anna the only one of her name");
     anna.register(&home).await;
     eventually("peer", async || cloud.state_of(anna.id()).await).await;
-    let url = cloud.url();
-    let home_data = home.stop().await;
-    damage(home_data.path(), b"anna the only one");
-    let (_, text) = refused(config(home_data.path(), "home")).await;
-    assert!(text.contains("damaged at") && text.contains("restore"), "{text}");
-    drop(url);
+    let needle = b"anna the only one";
+    let cloud_data = cloud.stop().await;
+    damage(cloud_data.path(), needle);
+    let url = home.url();
+    let cloud = Node::start_on_with(cloud_data, "cloud", |config| config.links = vec![url]).await;
+    let warnings = cloud.status().await.warnings;
+    assert!(warnings.iter().any(|one| one.contains("was damaged at event")), "{warnings:?}");
+    trust(&home, cloud.id()).await;
+    anna.register(&home).await;
+    eventually("peer", async || cloud.state_of(anna.id()).await).await;
     cloud.stop().await;
+
+    let home_data = home.stop().await;
+    damage(home_data.path(), needle);
+    let home = Node::start_on(home_data, "home").await;
+    let warnings = home.status().await.warnings;
+    let told = |one: &String| one.contains("this bridge's own log") && one.contains("was damaged at event");
+    assert!(warnings.iter().any(told), "{warnings:?}");
+    home.stop().await;
 }
 
 /// Changes one byte after each place in the store's data file where the needle stands.

@@ -67,15 +67,22 @@ impl Node {
 
     /// Starts a bridge on data that is there.
     pub(crate) async fn start_on(data: TempDir, name: &str) -> Self {
-        Self { bridge: Bridge::start(config(data.path(), name)).await.unwrap(), data, name: name.into() }
+        Self::start_on_with(data, name, |_| {}).await
+    }
+
+    pub(crate) async fn start_on_with(
+        data: TempDir,
+        name: &str,
+        change: impl FnOnce(&mut BridgeConfig),
+    ) -> Self {
+        let mut config = config(data.path(), name);
+        change(&mut config);
+        Self { bridge: Bridge::start(config).await.unwrap(), data, name: name.into() }
     }
 
     pub(crate) async fn restart_with(self, change: impl FnOnce(&mut BridgeConfig)) -> Self {
         let name = self.name.clone();
-        let data = self.stop().await;
-        let mut config = config(data.path(), &name);
-        change(&mut config);
-        Self { bridge: Bridge::start(config).await.unwrap(), data, name }
+        Self::start_on_with(self.stop().await, &name, change).await
     }
 
     pub(crate) async fn stop(self) -> TempDir {
