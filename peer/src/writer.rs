@@ -15,22 +15,18 @@ use crate::limits::{APPEND_BYTES, APPEND_RECORDS};
 #[derive(Debug)]
 pub(crate) struct Writer {
     log: Log,
+    /// The last position that was told as stored.
+    told: u64,
     queue: VecDeque<Bytes>,
     under_way: Option<Append>,
-    failed: Option<Failed>,
+    /// Why the last append failed.
+    failed: Option<String>,
 }
 
 #[derive(Debug)]
 struct Append {
     ticket: Ticket,
     records: usize,
-}
-
-#[derive(Debug)]
-struct Failed {
-    reason: String,
-    /// What was said not to be stored may be there all the same, after this position.
-    keep_through: u64,
 }
 
 /// What came of an append.
@@ -41,8 +37,8 @@ pub(crate) enum Written {
 }
 
 impl Writer {
-    pub(crate) const fn new(log: Log) -> Self {
-        Self { log, queue: VecDeque::new(), under_way: None, failed: None }
+    pub(crate) fn new(log: Log) -> Self {
+        Self { told: log.head(), log, queue: VecDeque::new(), under_way: None, failed: None }
     }
 
     pub(crate) fn push(&mut self, record: Bytes) {
@@ -79,18 +75,21 @@ impl Writer {
 
     fn on_outcome(&mut self, outcome: Result<Appended, AppendError>, records: usize) -> Written {
         match outcome {
-            Ok(appended) => Written::Stored { first: appended.first, records },
+            Ok(appended) => {
+                self.told = appended.last;
+                Written::Stored { first: appended.first, records }
+            }
             Err(error) => {
                 self.queue.clear();
                 let reason = error.to_string();
-                self.failed = Some(Failed { reason: reason.clone(), keep_through: self.log.head() });
+                self.failed = Some(reason.clone());
                 Written::Failed { reason }
             }
         }
     }
 
     pub(crate) fn failure(&self) -> Option<&str> {
-        self.failed.as_ref().map(|failed| failed.reason.as_str())
+        self.failed.as_deref()
     }
 
     /// The last durable position.
@@ -104,12 +103,11 @@ impl Writer {
 
     /// Looks whether the store works again. What was told as not stored is cut off, should it be there.
     pub(crate) fn try_again(&mut self, store: &Store) -> bool {
-        let Some(failed) = &self.failed else { return false };
-        if store.health() != Health::Ok {
+        if self.failed.is_none() || store.health() != Health::Ok {
             return false;
         }
-        if self.log.head() > failed.keep_through
-            && let Err(error) = self.log.truncate_after(failed.keep_through)
+        if self.log.head() > self.told
+            && let Err(error) = self.log.truncate_after(self.told)
         {
             tracing::warn!(%error, "the end of the history could not be cut off; trying again");
             return false;

@@ -96,7 +96,12 @@ impl Actor {
             self.feed(Input::PeerNamed { id, name: name.to_owned() });
         }
         self.last_seen.remove(&id);
-        let ways = path::candidates(node, None);
+        let mut ways = path::candidates(node, None);
+        for way in &mut ways {
+            // Which address was heard last says nothing new.
+            way.secure.sort_unstable();
+            way.greeting.sort_unstable();
+        }
         let wanted = self.active.contains_key(&id) || self.core.contact(id).is_some();
         if wanted {
             let dial = self.dials.entry(id).or_default();
@@ -153,14 +158,15 @@ impl Actor {
         // Also after a success: should the peer refuse the session, the next try waits.
         dial.wait();
         match outcome {
-            Ok(_) if moves != self.active.contains_key(&peer) => {
-                // Meanwhile the peer came by itself, or the session that should move is gone.
+            Ok(_) if !moves && self.active.contains_key(&peer) => {
+                // Meanwhile the peer came by itself.
                 self.metrics.dial("superfluous");
                 dial.not_before = None;
                 self.dirty.push(peer);
             }
             Ok(connection) => {
                 self.metrics.dial("connected");
+                // Should the session that was to move have died meanwhile, this one just takes its place.
                 self.open_session(peer, connection, moves);
             }
             Err(reason) => {
