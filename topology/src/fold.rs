@@ -1,24 +1,22 @@
 //! What one bridge's log says: the fold of its latest epoch.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+mod claim;
 
-use identity::{Announcement, Description, Network, NodeId};
-use proto::{
-    log::v1::{self, How, LeftReason},
-    node::v1::Signed,
-};
+use std::collections::BTreeMap;
+
+use identity::{Network, NodeId};
+use proto::{log::v1, node::v1::Signed};
 
 use crate::{
     Hash, Hlc, Policy, Verifier,
     event::{Event, Fact},
     limits::{
-        CHECKPOINT_EVERY, MAX_COST_US, MAX_FORKS_PER_BRIDGE, MAX_LEFT_PER_BRIDGE, MAX_LINKS_PER_BRIDGE,
-        MAX_PEERS_PER_BRIDGE,
+        CHECKPOINT_EVERY, MAX_COST_US, MAX_FORKS_PER_BRIDGE, MAX_LINKS_PER_BRIDGE, MAX_PEERS_PER_BRIDGE,
     },
 };
+
+pub(crate) use claim::{Claim, Record};
+use claim::{Left, fingerprint, supports};
 
 /// The state of one log after some of its events. It depends on them alone.
 #[derive(Debug, Clone, Default)]
@@ -46,35 +44,10 @@ pub(crate) struct Fold {
     forks: usize,
 }
 
-/// A claimed peer. The latest claim stands; whether it counts is found out once, when somebody asks.
-#[derive(Debug, Clone)]
-pub(crate) struct Claim {
-    pub(crate) how: How,
-    pub(crate) time: Hlc,
-    pub(crate) asleep: Option<NodeId>,
-    pub(crate) record: Record,
-    fingerprint: Hash,
-}
-
-/// A claim's signed records and what is known of their truth.
-#[derive(Debug, Clone)]
-pub(crate) enum Record {
-    Unchecked { description: Signed, announcement: Signed },
-    Counts { description: Arc<Description>, announcement: Arc<Announcement> },
-    Refused,
-}
-
 /// A claimed link.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LinkClaim {
     pub(crate) cost_us: u64,
-}
-
-/// Peers that left, the latest of them.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Left {
-    by_id: BTreeMap<NodeId, (Hlc, LeftReason)>,
-    by_time: BTreeSet<(Hlc, NodeId)>,
 }
 
 /// What folding an event touched.
@@ -151,7 +124,7 @@ impl Fold {
             return;
         }
         let how = claim.how();
-        let description = claim.description.or_else(|| known.and_then(Claim::description).cloned());
+        let description = claim.description.or_else(|| known.map(|known| known.description().clone()));
         let (description, announcement) =
             (description.unwrap_or_default(), claim.announcement.unwrap_or_default());
         let fingerprint = fingerprint(how, &description, &announcement);
@@ -247,73 +220,13 @@ impl Fold {
                 {
                     Record::Counts { description, announcement }
                 }
-                _ => Record::Refused,
+                _ => Record::Refused { description: description.clone() },
             };
         }
         matches!(claim.record, Record::Counts { .. })
     }
 }
 
-/// Whether the peer's own announcement supports the claim: a registered peer names the bridge as a home, a heard one
-/// its network's id.
-fn supports(announcement: &Announcement, how: How, owner: &NodeId, network: Option<&Network>) -> bool {
-    let id = network.and_then(|network| network.id);
-    match how {
-        How::Registered => announcement.homes().contains(owner),
-        How::Heard => id.is_some() && announcement.network().id == id,
-        How::Unspecified => false,
-    }
-}
-
 fn cost(cost_us: u64) -> u64 {
     cost_us.clamp(1, MAX_COST_US)
-}
-
-fn fingerprint(how: How, description: &Signed, announcement: &Signed) -> Hash {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(&(how as i32).to_be_bytes());
-    for field in [&description.body, &description.signature, &announcement.body, &announcement.signature] {
-        hasher.update(&(field.len() as u32).to_be_bytes()).update(field);
-    }
-    *hasher.finalize().as_bytes()
-}
-
-impl Claim {
-    fn description(&self) -> Option<&Signed> {
-        match &self.record {
-            Record::Unchecked { description, .. } => Some(description),
-            Record::Counts { description, .. } => Some(description.signed()),
-            Record::Refused => None,
-        }
-    }
-
-    pub(crate) fn records(&self) -> Option<(&Arc<Description>, &Arc<Announcement>)> {
-        match &self.record {
-            Record::Counts { description, announcement } => Some((description, announcement)),
-            Record::Unchecked { .. } | Record::Refused => None,
-        }
-    }
-}
-
-impl Left {
-    pub(crate) fn get(&self, peer: &NodeId) -> Option<(Hlc, LeftReason)> {
-        self.by_id.get(peer).copied()
-    }
-
-    fn insert(&mut self, peer: NodeId, time: Hlc, reason: LeftReason) {
-        self.remove(&peer);
-        self.by_id.insert(peer, (time, reason));
-        self.by_time.insert((time, peer));
-        if self.by_id.len() > MAX_LEFT_PER_BRIDGE
-            && let Some((_, oldest)) = self.by_time.pop_first()
-        {
-            self.by_id.remove(&oldest);
-        }
-    }
-
-    fn remove(&mut self, peer: &NodeId) {
-        if let Some((time, _)) = self.by_id.remove(peer) {
-            self.by_time.remove(&(time, *peer));
-        }
-    }
 }

@@ -1,10 +1,12 @@
 //! Foreign segments: checked, stored, folded; and forks, when two do not agree.
 
-use proto::log::v1::{self, Kind};
+mod conflict;
+mod stored;
+
+use proto::log::v1;
 
 use crate::{
     Core, Entry, Hash, LinkId, LogId, NO_HASH, Output, Warning,
-    fork::{self, ForkPoint},
     limits::{MAX_SEGMENT_BYTES, MAX_SEGMENT_EVENTS, MAX_UNSTORED_BYTES},
     logs::{LogKey, Unstored},
     segment::{BadSegment, Run},
@@ -169,115 +171,6 @@ impl Core {
     fn look_back(&mut self, link: LinkId, run: &Run) {
         let from = run.first.saturating_sub(MAX_SEGMENT_EVENTS as u64 - 1).max(1);
         self.want(link, run.log, from, false);
-    }
-
-    /// Two signed histories: the proof goes into the own log, and both are cut.
-    fn on_conflict(&mut self, key: LogKey, run: &Run, sequence: u64) {
-        let Some(previous) = run.hash_at(sequence - 1) else { return };
-        let ours = self.entries(key, sequence, MAX_SEGMENT_EVENTS);
-        let theirs = &run.entries[usize::try_from(sequence - run.first).unwrap_or_default()..];
-        if let Some(proof) = fork::prove(&run.log, sequence, previous, [&ours, theirs]) {
-            let point = ForkPoint { sequence, previous };
-            if self.apply_fork(run.log, point, proof.clone()) {
-                self.append(Kind::ForkFound, &proof);
-            }
-        }
-    }
-
-    /// Takes over a verified proof. Gives whether it was news.
-    pub(crate) fn apply_fork(&mut self, log: LogId, point: ForkPoint, proof: v1::ForkProof) -> bool {
-        if self.own.as_ref().is_some_and(|own| own.log == log) {
-            self.reopen(log);
-        }
-        if !self.forks.insert(log, point, proof) {
-            return false;
-        }
-        self.warn(Warning::Fork { log, sequence: point.sequence });
-        self.changed_bridges.insert(log.owner);
-        if let Some(key) = self.logs.key(&log) {
-            self.cut(key, point);
-        }
-        true
-    }
-
-    /// Cuts a log before the fork; what was folded beyond it is folded anew.
-    fn cut(&mut self, key: LogKey, point: ForkPoint) {
-        let keep = point.sequence - 1;
-        let log = &mut self.logs[key];
-        log.fork = Some(point);
-        if log.last > keep {
-            (log.last, log.hash) = (keep, point.previous);
-            for run in &mut log.unstored {
-                let stay = point.sequence.saturating_sub(run.first);
-                run.entries.truncate(usize::try_from(stay).unwrap_or(usize::MAX));
-            }
-            let id = log.id;
-            self.out.push(Output::Truncate { log: id, keep });
-        }
-        if self.logs[key].stored > keep {
-            self.logs.set_stored(key, keep, point.previous);
-        }
-        self.refold(self.logs[key].id.owner);
-        self.settle_cut(key);
-    }
-
-    /// After a cut, runs that lost all their entries are no longer waited for.
-    fn settle_cut(&mut self, key: LogKey) {
-        let (empty, rest): (Vec<_>, Vec<_>) =
-            self.logs[key].unstored.drain(..).partition(|run| run.entries.is_empty());
-        self.logs[key].unstored.extend(rest);
-        for run in empty {
-            self.release(run.link, run.bytes);
-        }
-        let owner = self.logs[key].id.owner;
-        let links: Vec<_> =
-            self.owners.get(&owner).map_or_else(Vec::new, |it| it.fold.links.keys().copied().collect());
-        self.routes.dirty = true;
-        for other in links {
-            self.on_edge(owner, other);
-        }
-    }
-
-    /// A log is durable up to here.
-    pub(crate) fn on_stored(&mut self, id: LogId, through: u64) {
-        let Some(key) = self.logs.key(&id) else { return };
-        if through > 0 {
-            self.storage_failure = None;
-        }
-        let mut advanced = false;
-        while self.logs[key].unstored.front().is_some_and(|run| run.last() <= through) {
-            let Some(run) = self.logs[key].unstored.pop_front() else { break };
-            self.release(run.link, run.bytes);
-            if let Some(end) = run.entries.last() {
-                self.logs.set_stored(key, run.last(), end.hash);
-                self.logs[key].stored_time = run.time;
-                self.fold_run(id, run.first, &run.entries);
-                advanced = true;
-            }
-            // Folding may have found a fork of this very log, or let go of it.
-            if self.logs.key(&id) != Some(key) {
-                return;
-            }
-        }
-        if advanced {
-            self.on_advanced(key);
-            if self.own.as_ref().is_some_and(|own| own.key == key) {
-                self.checkpoint();
-            }
-        }
-    }
-
-    /// What was handed over of a foreign log is lost: it is asked for again later.
-    pub(crate) fn on_store_failed(&mut self, id: LogId, reason: String) {
-        if self.storage_failure.replace(reason.clone()).is_none() {
-            self.warn(Warning::Storage { reason });
-        }
-        let Some(key) = self.logs.key(&id).filter(|_| id.owner != self.me) else { return };
-        let runs: Vec<_> = self.logs[key].unstored.drain(..).collect();
-        runs.iter().for_each(|run| self.release(run.link, run.bytes));
-        let log = &mut self.logs[key];
-        (log.last, log.hash, log.time) = (log.stored, log.stored_hash, log.stored_time);
-        self.expect_more(key);
     }
 
     /// The hash of a log after an event, if it is here.

@@ -7,6 +7,8 @@
 mod disk;
 mod forger;
 mod node;
+mod queue;
+mod settings;
 mod verifier;
 mod wires;
 
@@ -22,45 +24,19 @@ use identity::NodeId;
 use prost::Message as _;
 use proto::{link::v1::Frame, log::v1::How};
 
-use crate::{Core, Input, LinkId, LogId, Now, Output, Warning, limits};
+use crate::{Core, Input, LinkId, LogId, Now, Output, Warning};
+
+use queue::{Action, Event};
 
 pub use disk::Disk;
 pub use forger::{Forger, Lone};
 pub use node::{Node, peer, peer_key};
+pub use settings::Settings;
 pub use verifier::Remembering;
 pub use wires::Wire;
 
 /// The wall clock at the start of a simulation, milliseconds since 1970.
 const WALL_MS: i64 = 1_800_000_000_000;
-
-/// What is simulated.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// Everything random follows from it.
-    pub seed: u64,
-    /// Number of bridges.
-    pub bridges: usize,
-    /// Links per bridge: each bridge dials half as many (at least one) earlier ones.
-    pub degree: usize,
-    /// One-way delay of a link: at least, at most.
-    pub latency: (Duration, Duration),
-    /// Frames per million that need a retransmission.
-    pub loss_ppm: u32,
-    /// Bytes per second of a link.
-    pub rate: u64,
-    /// From writing to durable.
-    pub store_delay: Duration,
-    /// How long a bridge takes to notice a dead link.
-    pub detect: Duration,
-    /// Each bridge has a peer from the start.
-    pub peers: bool,
-    /// Keep the journals, for replay.
-    pub journals: bool,
-    /// The cores' [`Config::route_interval`](crate::Config::route_interval).
-    pub route_interval: Duration,
-    /// Frames go through their encoding, as on a real link; otherwise only their size is computed.
-    pub encode: bool,
-}
 
 /// The bridges, the wires between them, and what is going to happen.
 #[derive(Debug)]
@@ -81,42 +57,6 @@ pub struct Simulation {
     links: u64,
     random: u64,
     verifier: Arc<Remembering>,
-}
-
-/// Something that happens at a time; equal times in the order of planning.
-#[derive(Debug)]
-struct Event {
-    at: Duration,
-    order: u64,
-    action: Action,
-}
-
-#[derive(Debug)]
-enum Action {
-    Tick(usize),
-    Connect(usize, usize),
-    Lost { node: usize, link: LinkId },
-    Frame { to: usize, link: LinkId, frame: Box<Frame> },
-    Durable { node: usize, run: u32, log: LogId, through: u64 },
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            seed: 1,
-            bridges: 3,
-            degree: 4,
-            latency: (Duration::from_millis(5), Duration::from_millis(50)),
-            loss_ppm: 10_000,
-            rate: 10_000_000,
-            store_delay: Duration::from_millis(3),
-            detect: Duration::from_secs(1),
-            peers: true,
-            journals: false,
-            route_interval: limits::ROUTE_INTERVAL,
-            encode: true,
-        }
-    }
 }
 
 impl Simulation {
@@ -345,25 +285,5 @@ impl Simulation {
         }
         let bytes: Bytes = crate::frame::encode(&frame);
         (size, crate::frame::decode(bytes).expect("a core sends what the protocol allows"))
-    }
-}
-
-impl PartialEq for Event {
-    fn eq(&self, other: &Self) -> bool {
-        (self.at, self.order) == (other.at, other.order)
-    }
-}
-
-impl Eq for Event {}
-
-impl PartialOrd for Event {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Event {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.at, self.order).cmp(&(other.at, other.order))
     }
 }

@@ -1,5 +1,7 @@
 //! Lies, each refused: and the invariants "admission" and "bounded memory".
 
+#![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -186,6 +188,23 @@ fn a_peer_claimed_by_a_bridge_it_did_not_name_does_not_count() {
     for counts in [named, heard] {
         assert_eq!(lone.core.route(&counts).unwrap().bridges.as_ref(), [lone.core.id(), neighbour.id()]);
     }
+}
+
+/// Guards against a refused claim that took its description with it: a peer that was heard before it knew its
+/// network's id and then registered never came back.
+#[test]
+fn a_claim_that_was_refused_counts_once_the_peer_names_the_bridge() {
+    let (mut lone, mut neighbour, link) = linked();
+    let network = neighbour.network.clone();
+    let nameless = identity::Network::named(network.name.clone());
+    let peer = neighbour.claim(1, How::Heard, &[], &nameless);
+    lone.segment(link, neighbour.segment(3, 3));
+    lone.pass(Duration::from_secs(1));
+    assert!(lone.core.route(&peer).is_err());
+    neighbour.update(1, How::Registered, &[neighbour.id()], &network);
+    lone.segment(link, neighbour.segment(4, 4));
+    lone.pass(Duration::from_secs(1));
+    assert_eq!(lone.core.route(&peer).unwrap().bridges.as_ref(), [lone.core.id(), neighbour.id()]);
 }
 
 #[test]

@@ -109,6 +109,19 @@ impl Forger {
         key.node_id()
     }
 
+    /// Writes an update of such a claim: a new announcement, and the description that was claimed before.
+    pub fn update(&mut self, number: u64, how: How, homes: &[NodeId], network: &Network) {
+        let key = node::peer_key(u64::MAX - 1, number);
+        let (_, announcement) = peer(&key, network, homes);
+        let claim = v1::PeerClaim {
+            node_id: key.node_id().to_bytes(),
+            how: how.into(),
+            description: None,
+            announcement: Some(announcement.signed().clone()),
+        };
+        self.write(Kind::PeerUpdated, &claim);
+    }
+
     /// The head after an event.
     pub fn head(&self, sequence: u64) -> Head {
         let hash = self.entries.get((sequence as usize).wrapping_sub(1)).map_or(NO_HASH, |entry| entry.hash);
