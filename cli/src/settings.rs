@@ -21,6 +21,19 @@ const NODE_FILTER: &str = "info";
 /// What a command that only asks logs.
 const COMMAND_FILTER: &str = "warn";
 
+/// Whose log lines a bare level is about.
+const CRATES: [&str; 9] = [
+    "causeway",
+    "conversation",
+    "discovery",
+    "gateway",
+    "identity",
+    "peer",
+    "runtime",
+    "storage",
+    "topology",
+];
+
 /// A bridge to run.
 pub(crate) struct BridgeSettings {
     pub(crate) config: BridgeConfig,
@@ -38,7 +51,16 @@ pub(crate) fn start_logging(global: &Global, file: &File, command: &Command) -> 
         _ => COMMAND_FILTER,
     };
     let filter = global.log.as_deref().or(file.log.as_deref()).unwrap_or(usual);
-    telemetry::init(format, filter).map_err(|error| usage(error.to_string()))
+    telemetry::init(format, &ours(filter)).map_err(|error| usage(error.to_string()))
+}
+
+/// A bare level is meant for Causeway's own crates: the libraries beneath would drown them.
+fn ours(filter: &str) -> String {
+    if filter.chars().all(char::is_alphabetic) {
+        CRATES.iter().fold("warn".to_owned(), |whole, name| format!("{whole},{name}={filter}"))
+    } else {
+        filter.to_owned()
+    }
 }
 
 /// What `causeway bridge` is to run.
