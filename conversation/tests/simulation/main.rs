@@ -10,7 +10,7 @@ mod world;
 
 use world::{Faults, World};
 
-const SEEDS: u64 = 150;
+const SEEDS: u64 = 60;
 const STEPS: usize = 1_500;
 
 fn seeds() -> Vec<u64> {

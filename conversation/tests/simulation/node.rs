@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
-use conversation::{Conversation, Fetched, Input, Output, Timeline, event, limits::FETCH_MESSAGES};
+use conversation::{Conversation, Fetched, Input, Output, Timeline, envelope, event, limits::FETCH_MESSAGES};
 use identity::NodeId;
 use proto::{
-    chat::v1::Frame,
-    history::v1::{Event, event::Kind},
+    chat::v1::{Frame, frame::Kind},
+    history::v1::{Event, event::Kind as Stored},
 };
 
 /// A peer.
@@ -21,6 +21,8 @@ pub(crate) struct Node {
     /// Handed over and not stored.
     pub(crate) pending: VecDeque<Bytes>,
     pub(crate) disk_full: bool,
+    /// What lies on the disk, as [`durable`] says it.
+    stored: BTreeMap<(bool, NodeId, Bytes), u64>,
     /// Storing failed, and nothing said that it works again.
     failed: bool,
     /// Texts by request.
@@ -40,6 +42,7 @@ impl Node {
             backup: Vec::new(),
             pending: VecDeque::new(),
             disk_full: false,
+            stored: BTreeMap::new(),
             failed: false,
             asked: BTreeMap::new(),
             promised: Vec::new(),
@@ -54,6 +57,7 @@ impl Node {
             self.core.replay(index as u64 + 1, &event);
         }
         self.core.replayed();
+        self.stored = self.disk.iter().filter_map(durable).collect();
         self.pending.clear();
         self.outgoing.clear();
         self.asked.clear();
@@ -85,7 +89,10 @@ impl Node {
                 assert!(!self.failed, "a record was handed over to a store that failed");
                 self.pending.push_back(record);
             }
-            Output::Transmit { session, frame } => self.outgoing.push((session, Some(frame))),
+            Output::Transmit { session, frame } => {
+                self.check_durable(&frame);
+                self.outgoing.push((session, Some(frame)));
+            }
             Output::Close { session, .. } => self.outgoing.push((session, None)),
             Output::Queued { request, .. } => {
                 let asked = self.asked.remove(&request).expect("a request is answered once");
@@ -113,8 +120,33 @@ impl Node {
         }
         let count = count.min(self.pending.len());
         let first = self.disk.len() as u64 + 1;
+        self.stored.extend(self.pending.iter().take(count).filter_map(durable));
         self.disk.extend(self.pending.drain(..count));
         self.handle(Input::Stored { first, records: count }, now);
+    }
+
+    /// Nothing is sent, and nothing acknowledged, that a loss of power could take back.
+    fn check_durable(&self, frame: &Frame) {
+        let Some(kind) = &frame.kind else { return };
+        let holdings = match kind {
+            Kind::Hello(hello) => hello.holdings.clone(),
+            Kind::Unblocked(unblocked) => unblocked.holdings.clone(),
+            Kind::Delivered(delivered) => delivered.holding.iter().cloned().collect(),
+            Kind::Conflict(conflict) => conflict.holding.iter().cloned().collect(),
+            Kind::Message(message) => {
+                let (id, _) = envelope::decode(&message.envelope).unwrap();
+                let stored = self.stored.get(&(true, id.recipient, id.epoch.to_bytes()));
+                assert!(stored.is_some_and(|last| id.sequence <= *last), "sent before it was durable");
+                return;
+            }
+            _ => return,
+        };
+        for holding in holdings.iter().filter(|holding| holding.through > 0) {
+            let stored = |((own, _, epoch), last): (&(bool, NodeId, Bytes), &u64)| {
+                !own && *epoch == holding.epoch && holding.through <= *last
+            };
+            assert!(self.stored.iter().any(stored), "acknowledged before it was durable");
+        }
     }
 
     fn fetch(&self, peer: NodeId, from: u64) -> Input {
@@ -127,7 +159,7 @@ impl Node {
                 break;
             }
             let event = event::decode(self.disk[position as usize - 1].clone()).unwrap();
-            if let Some(Kind::MessageOut(message)) = event.kind {
+            if let Some(Stored::MessageOut(message)) = event.kind {
                 messages.push(Fetched { envelope: message.envelope });
             }
         }
@@ -149,4 +181,16 @@ impl Node {
         let items = events.iter().enumerate().filter_map(item);
         items.map(|item| (item.id.sender, item.id.recipient, item.text.unwrap_or_default())).collect()
     }
+}
+
+/// The message in a record: own or not, with whom, its epoch and number.
+fn durable(record: &Bytes) -> Option<((bool, NodeId, Bytes), u64)> {
+    let (own, envelope) = match event::decode(record.clone()).unwrap().kind? {
+        Stored::MessageOut(message) => (true, message.envelope),
+        Stored::MessageIn(message) => (false, message.envelope),
+        _ => return None,
+    };
+    let (id, _) = envelope::decode(&envelope).unwrap();
+    let with = if own { id.recipient } else { id.sender };
+    Some(((own, with, id.epoch.to_bytes()), id.sequence))
 }
