@@ -51,12 +51,17 @@ const GRACE: Duration = Duration::from_secs(5);
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
-#[tokio::main]
-async fn main() -> Outcome<()> {
+fn main() -> Outcome<()> {
+    // `RELAY_THREADS` sets the worker threads of each process; the default is one for each core.
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if let Ok(threads) = std::env::var("RELAY_THREADS") {
+        runtime.worker_threads(threads.parse()?);
+    }
+    let runtime = runtime.enable_all().build()?;
     match std::env::args().nth(1).as_deref() {
-        Some("bridge") => bridge().await,
-        Some("peer") => peer().await,
-        _ => measure().await,
+        Some("bridge") => runtime.block_on(bridge()),
+        Some("peer") => runtime.block_on(peer()),
+        _ => runtime.block_on(measure()),
     }
 }
 
@@ -86,6 +91,15 @@ impl Role {
     fn hear(&mut self) -> Outcome<Vec<String>> {
         let line = self.lines.next().ok_or("the child ended")??;
         Ok(line.split(' ').map(str::to_owned).collect())
+    }
+
+    /// Processor time so far. Unlike the clock's time it means something on a busy machine.
+    fn processor(&self) -> Outcome<Duration> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        let after_name = stat.rsplit_once(") ").ok_or("no stat")?.1;
+        let mut ticks = after_name.split(' ').skip(11).map(str::parse::<u64>);
+        let (user, system) = (ticks.next().ok_or("no utime")??, ticks.next().ok_or("no stime")??);
+        Ok(Duration::from_millis((user + system) * 10))
     }
 
     /// Resident memory, bytes.
@@ -122,7 +136,11 @@ async fn measure() -> Outcome<()> {
     for run in 1..=3 {
         println!("run {run}");
         if wanted("echo") {
-            let (d, x) = (direct.round_trips().await?, across.round_trips().await?);
+            let d = direct.round_trips().await?;
+            let before = a.processor()? + b.processor()?;
+            let x = across.round_trips().await?;
+            let spent = (a.processor()? + b.processor()? - before) / u32::try_from(WARM_UP + ROUNDS)?;
+            println!("  both bridges spend {spent:?} of processor on a round trip");
             println!(
                 "  round trip p50 {:?} direct, {:?} across: {:.2} times (target: at most 2.2)",
                 d.0,
@@ -132,7 +150,13 @@ async fn measure() -> Outcome<()> {
             println!("  round trip p99 {:?} direct, {:?} across: {:.2} times", d.1, x.1, ratio(d.1, x.1));
         }
         if wanted("bulk") {
-            let (d, x) = (direct.bulk().await?, across.bulk().await?);
+            let d = direct.bulk().await?;
+            let before = a.processor()? + b.processor()?;
+            let x = across.bulk().await?;
+            println!(
+                "  both bridges spend {:?} of processor on a gibibyte",
+                a.processor()? + b.processor()? - before
+            );
             println!(
                 "  bulk {d:.0} MB/s direct, {x:.0} MB/s across: {:.2} times (target: at least 0.3)",
                 x / d
@@ -144,16 +168,21 @@ async fn measure() -> Outcome<()> {
         }
     }
     if wanted("idle") {
-        let before = (a.resident()?, b.resident()?);
-        let idle = across.idle().await?;
-        let each = |before: u64, after: u64| (after.saturating_sub(before)) as f64 / IDLE as f64 / 1024.0;
-        println!(
-            "{IDLE} idle connections: {:.1} KiB each in the caller's bridge, {:.1} KiB in the peer's (target: at most 24)",
-            each(before.0, a.resident()?),
-            each(before.1, b.resident()?)
-        );
-        drop(idle);
+        idle(&across, &a, &b).await?;
     }
+    Ok(())
+}
+
+async fn idle(across: &Way, a: &Role, b: &Role) -> Outcome<()> {
+    let before = (a.resident()?, b.resident()?);
+    let connections = across.idle().await?;
+    let each = |before: u64, after: u64| after.saturating_sub(before) as f64 / IDLE as f64 / 1024.0;
+    println!(
+        "{IDLE} idle connections: {:.1} KiB each in the caller's bridge, {:.1} KiB in the peer's (target: at most 24)",
+        each(before.0, a.resident()?),
+        each(before.1, b.resident()?)
+    );
+    drop(connections);
     Ok(())
 }
 
