@@ -68,7 +68,7 @@ fn gossip(criterion: &mut Criterion) {
     forger.link_up(Forger::new(3, 1).id());
     let segments: Vec<_> = (2..=641).step_by(64).map(|first| forger.segment(first, first + 63)).collect();
     group.throughput(Throughput::Elements(640));
-    group.bench_function("640 events: check, store, fold, pass on to two followers", |bencher| {
+    group.bench_function("640 events: check, store, fold, tell two other neighbours", |bencher| {
         bencher.iter_batched(
             || {
                 let mut lone = Lone::new(1);

@@ -16,6 +16,18 @@
 //! | [`simulator`] | many bridges in virtual time |
 //!
 //! The algorithm and its invariants are in ALGORITHM.md beside this crate's manifest.
+//!
+//! ```
+//! use std::time::Duration;
+//! use topology::simulator::{Settings, Simulation};
+//!
+//! let mut simulation = Simulation::new(Settings { bridges: 3, ..Settings::default() });
+//! let time = simulation.run_until(Duration::from_secs(10), Simulation::converged);
+//! assert!(time.is_some(), "three bridges soon know of each other");
+//! let far = simulation.nodes[2].local_peer(0).0.id();
+//! simulation.run_for(Duration::from_secs(1));
+//! assert!(simulation.core(0).route(&far).is_ok(), "and of each other's peers");
+//! ```
 
 mod admission;
 mod config;

@@ -26,10 +26,18 @@ pub(crate) struct Claim {
 /// A claim's signed records and what is known of their truth.
 #[derive(Debug, Clone)]
 pub(crate) enum Record {
-    Unchecked { description: Signed, announcement: Signed },
-    Counts { description: Arc<Description>, announcement: Arc<Announcement> },
+    Unchecked {
+        description: Signed,
+        announcement: Signed,
+    },
+    Counts {
+        description: Arc<Description>,
+        announcement: Arc<Announcement>,
+    },
     /// Kept for the updates that follow: they name a description only when it changed.
-    Refused { description: Signed },
+    Refused {
+        description: Signed,
+    },
 }
 
 /// Peers that left, the latest of them.

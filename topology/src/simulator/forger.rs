@@ -45,6 +45,10 @@ pub struct Lone {
     pub sent: Vec<(LinkId, Frame)>,
     /// Links it closed.
     pub closed: Vec<LinkId>,
+    /// Peers that it called changed.
+    pub changed: Vec<NodeId>,
+    /// The disk takes its time: foreign segments are not reported as stored.
+    pub stalled: bool,
     now: Duration,
     links: u64,
 }
@@ -178,8 +182,17 @@ impl Lone {
         let config = Config::new(node::bridge(&key), network, key);
         let history = MemoryHistory::default();
         let core = Core::new(config, Box::new(history.clone()));
-        let (warnings, sent, closed) = (Vec::new(), Vec::new(), Vec::new());
-        Self { core, history, warnings, sent, closed, now: Duration::ZERO, links: 0 }
+        Self {
+            core,
+            history,
+            warnings: Vec::new(),
+            sent: Vec::new(),
+            closed: Vec::new(),
+            changed: Vec::new(),
+            stalled: false,
+            now: Duration::ZERO,
+            links: 0,
+        }
     }
 
     /// Gives an input, does what comes out, and reports it durable.
@@ -196,12 +209,13 @@ impl Lone {
                         epoch: log.epoch,
                         through: first + entries.len() as u64 - 1,
                     }),
-                    Output::Store { log, first, entries } => {
+                    Output::Store { log, first, entries } if !self.stalled => {
                         inputs.push(Input::Stored { log, through: first + entries.len() as u64 - 1 });
                     }
                     Output::Warn(warning) => self.warnings.push(warning),
                     Output::Send { link, frame } => self.sent.push((link, frame)),
                     Output::Close { link, .. } => self.closed.push(link),
+                    Output::PeersChanged(peers) => self.changed.extend(peers),
                     _ => {}
                 }
             }

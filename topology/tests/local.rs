@@ -1,0 +1,110 @@
+//! What happens around one bridge and how much of it is written: damping, rates, and a disk that fails.
+
+use std::time::Duration;
+
+use identity::{Announcement, Description, Network, NetworkId, NodeId};
+use proto::log::v1::{How, Kind, LeftReason};
+use topology::{
+    Event, Input, LogId, PeerSeen, Warning,
+    limits::{MAX_PEERS_PER_BRIDGE, OWN_BURST_EVENTS, OWN_EVENTS_PER_MINUTE},
+    simulator::{Forger, Lone, peer, peer_key},
+};
+
+fn records(number: u64) -> (Description, Announcement) {
+    let network = Network { name: "own".to_owned(), id: Some(NetworkId::from_bytes([1; 16])) };
+    peer(&peer_key(9, number), &network, &[])
+}
+
+fn see(lone: &mut Lone, (description, announcement): (Description, Announcement)) {
+    lone.input(Input::PeerSeen(PeerSeen {
+        description: Some(description),
+        announcement,
+        how: How::Heard,
+        source: "multicast".to_owned(),
+        interface: "eth0".to_owned(),
+        address: "192.0.2.9:30000".to_owned(),
+    }));
+}
+
+/// The kinds of the own events since `after`.
+fn own_kinds(lone: &Lone, after: u64) -> Vec<Kind> {
+    let id: NodeId = lone.core.id();
+    let logs = lone.history.logs();
+    let entries = logs.iter().filter(|(log, _)| log.owner == id).flat_map(|(_, entries)| entries);
+    let events = entries.filter_map(|entry| Event::decode(&entry.event).ok());
+    events.filter(|event| event.sequence > after).filter_map(|event| event.known_kind()).collect()
+}
+
+#[test]
+fn a_heartbeat_is_not_an_event() {
+    let mut lone = Lone::new(1);
+    for _ in 0..100 {
+        see(&mut lone, records(1));
+        lone.pass(Duration::from_secs(1));
+    }
+    assert_eq!(own_kinds(&lone, 1), [Kind::PeerJoined]);
+}
+
+#[test]
+fn a_flapping_peer_is_damped_and_its_last_state_is_told() {
+    let mut lone = Lone::new(1);
+    let id = records(1).0.id();
+    for _ in 0..200 {
+        see(&mut lone, records(1));
+        lone.pass(Duration::from_millis(500));
+        lone.input(Input::PeerGone { id, reason: LeftReason::Expired });
+        lone.pass(Duration::from_millis(500));
+    }
+    see(&mut lone, records(1));
+    let while_damped = own_kinds(&lone, 1);
+    assert!(while_damped.len() <= 14, "{while_damped:?}");
+    assert!(while_damped.contains(&Kind::Damped));
+    assert!(lone.core.route(&id).is_err(), "while damped the log says less than is so");
+    lone.pass(Duration::from_secs(300));
+    assert_eq!(own_kinds(&lone, 1).last(), Some(&Kind::PeerJoined));
+    assert!(lone.core.route(&id).is_ok());
+}
+
+#[test]
+fn bounded_memory_and_disk_under_a_flood_of_invented_peers() {
+    let mut lone = Lone::new(1);
+    let seconds = 60;
+    for number in 0..6_000 {
+        let records = records(number);
+        let id = records.0.id();
+        see(&mut lone, records);
+        if number % 2 == 0 {
+            lone.input(Input::PeerGone { id, reason: LeftReason::Expired });
+        }
+        lone.pass(Duration::from_millis(seconds * 1_000 / 6_000));
+    }
+    let written = own_kinds(&lone, 0).len() as u64;
+    let most = u64::from(OWN_BURST_EVENTS + OWN_EVENTS_PER_MINUTE) + 3_100;
+    assert!(written <= most, "{written} events, departures included");
+    assert!(lone.core.counts().peers <= MAX_PEERS_PER_BRIDGE as u64);
+    assert!(lone.core.counts().deferred > 0);
+}
+
+#[test]
+fn what_is_not_durable_is_neither_folded_nor_passed_on() {
+    let mut lone = Lone::new(1);
+    let mut neighbour = Forger::new(1, 1);
+    neighbour.link_up(lone.core.id());
+    let link = lone.link(neighbour.id());
+    lone.stalled = true;
+    lone.take(link, &neighbour);
+    let stored = |lone: &Lone| lone.held(&neighbour.log).map(|head| head.sequence);
+    assert_eq!(stored(&lone), Some(0));
+    assert_eq!(lone.core.view().bridge(&neighbour.id()).map(|it| it.head), Some(0));
+    // The disk is full: what was handed over is asked for again once it works.
+    let log: LogId = neighbour.log;
+    lone.history.truncate(&log, 0);
+    lone.input(Input::StoreFailed { log, reason: "no space left".to_owned() });
+    assert!(lone.warnings.iter().any(|it| matches!(it, Warning::Storage { .. })));
+    assert_eq!(lone.core.counts().unstored_bytes, 0);
+    lone.stalled = false;
+    lone.take(link, &neighbour);
+    assert_eq!(stored(&lone), Some(2));
+    assert_eq!(lone.core.view().bridge(&neighbour.id()).map(|it| it.head), Some(2));
+    assert!(lone.core.view().warnings().is_empty());
+}
