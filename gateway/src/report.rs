@@ -43,7 +43,7 @@ pub(crate) async fn status(shared: &Inner) -> Result<StatusResponse, Gone> {
         links_configured: count(shared.admin.links_configured() as u64),
         local_peers: count(local),
         remote_peers: count(remote as u64),
-        bridges_known: count(look.counts.bridges),
+        bridges_known: count(look.counts.bridges.saturating_sub(1)),
         streams_open: count(shared.proxy.open() as u64),
         streams_total: shared.streams.streams_opened.get(),
         bytes_relayed: shared.bytes_relayed(),

@@ -58,6 +58,8 @@ struct Wire {
     own: BTreeSet<OwnAddress>,
     /// Links that could not be opened: each is said once.
     failed: BTreeSet<Link>,
+    /// No interface is up: said once each time.
+    alone: bool,
 }
 
 /// One link with its sockets; dropping it ends its receivers.
@@ -114,6 +116,7 @@ impl Wire {
             hints: hints::Rotation::default(),
             own: BTreeSet::new(),
             failed: BTreeSet::new(),
+            alone: false,
         }
     }
 
@@ -126,6 +129,7 @@ impl Wire {
                 return;
             }
         };
+        self.tell_if_alone(wanted.is_empty());
         let gone: Vec<_> = self.links.keys().filter(|link| !wanted.contains(link)).cloned().collect();
         for link in gone {
             self.close(&link).await;
@@ -140,6 +144,14 @@ impl Wire {
             let kind = self.schedule.next_kind();
             self.announce(kind).await;
         }
+    }
+
+    fn tell_if_alone(&mut self, alone: bool) {
+        if alone && !std::mem::replace(&mut self.alone, alone) {
+            let wanted = self.settings.interfaces.join(", ");
+            tracing::warn!(%wanted, "no such interface is up; nobody is found by multicast until one comes up");
+        }
+        self.alone = alone;
     }
 
     fn open(&mut self, link: Link) -> bool {

@@ -69,7 +69,7 @@ impl Shared {
             ended: ended.clone(),
             state: LinkState::Waiting,
             since: SystemTime::now(),
-            reason: "not tried yet".into(),
+            reason: "the first try is under way".into(),
             last: None,
         };
         if let Some(old) = state.wanted.insert(target.id, wanted) {
