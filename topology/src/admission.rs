@@ -49,7 +49,7 @@ impl Core {
         let owner = self
             .owners
             .entry(log.owner)
-            .or_insert_with(|| Owner::new(Standing::Unreachable(Duration::ZERO), None));
+            .or_insert_with(|| Box::new(Owner::new(Standing::Unreachable(Duration::ZERO), None)));
         owner.epochs.insert(log.epoch, key);
         if owner.epochs.len() > MAX_EPOCHS_PER_BRIDGE
             && let Some((_, oldest)) = owner.epochs.pop_first()
@@ -63,7 +63,7 @@ impl Core {
     pub(crate) fn admit_neighbour(&mut self, bridge: NodeId) {
         if !self.owners.contains_key(&bridge) {
             self.make_room();
-            self.owners.insert(bridge, Owner::new(Standing::Candidate(Duration::ZERO), None));
+            self.owners.insert(bridge, Box::new(Owner::new(Standing::Candidate(Duration::ZERO), None)));
         }
         self.promote(bridge, None);
     }
@@ -75,7 +75,7 @@ impl Core {
             self.timers.arm(Timer::Admission, self.now.mono + REVIEW_DELAY);
             return;
         }
-        let reachable = |id: &NodeId| self.owners.get(id).is_some_and(Owner::is_reachable);
+        let reachable = |id: &NodeId| self.owners.get(id).is_some_and(|owner| owner.is_reachable());
         match (reachable(&one), reachable(&other), self.claims(&other, &one)) {
             (true, false, true) => self.promote(other, Some(one)),
             (false, true, true) => self.promote(one, Some(other)),
@@ -145,7 +145,7 @@ impl Core {
             return;
         }
         let until = now + CANDIDATE_TIME;
-        self.owners.insert(candidate, Owner::new(Standing::Candidate(until), Some(introducer)));
+        self.owners.insert(candidate, Box::new(Owner::new(Standing::Candidate(until), Some(introducer))));
         self.timers.arm(Timer::Admission, until);
         self.seek(candidate, introducer);
     }

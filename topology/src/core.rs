@@ -37,7 +37,7 @@ pub struct Core {
     pub(crate) own: Option<Own>,
     pub(crate) local: Local,
     pub(crate) logs: Logs,
-    pub(crate) owners: BTreeMap<NodeId, Owner>,
+    pub(crate) owners: BTreeMap<NodeId, Box<Owner>>,
     pub(crate) forks: Forks,
     /// Which bridges name a peer.
     pub(crate) homes: BTreeMap<NodeId, BTreeSet<NodeId>>,
@@ -68,7 +68,7 @@ impl Core {
             own: None,
             local: Local::default(),
             logs: Logs::default(),
-            owners: BTreeMap::from([(me, Owner::own())]),
+            owners: BTreeMap::from([(me, Box::new(Owner::own()))]),
             forks: Forks::default(),
             homes: BTreeMap::new(),
             links: BTreeMap::new(),

@@ -29,7 +29,7 @@ pub(crate) struct Fold {
     pub(crate) description: Option<Signed>,
     pub(crate) draining: bool,
     pub(crate) stopped: bool,
-    pub(crate) peers: BTreeMap<NodeId, Claim>,
+    pub(crate) peers: BTreeMap<NodeId, Box<Claim>>,
     pub(crate) left: Left,
     pub(crate) links: BTreeMap<NodeId, LinkClaim>,
     /// Claims of links beyond the bound.
@@ -130,7 +130,7 @@ impl Fold {
         let fingerprint = fingerprint(how, &description, &announcement);
         let record = Record::Unchecked { description, announcement };
         self.left.remove(&peer);
-        self.peers.insert(peer, Claim { how, time, asleep: None, record, fingerprint });
+        self.peers.insert(peer, Box::new(Claim { how, time, asleep: None, record, fingerprint }));
         touched.peers.push(peer);
     }
 

@@ -126,8 +126,8 @@ impl Core {
     ) -> impl Iterator<Item = (NodeId, &Owner, &Claim, &Arc<Description>, &Arc<Announcement>)> {
         let homes = self.homes.get(peer).into_iter().flatten().take(MAX_CLAIMS_PER_PEER);
         homes.filter_map(|home| {
-            let owner = self.owners.get(home)?;
-            let claim = owner.fold.peers.get(peer)?;
+            let owner: &Owner = self.owners.get(home)?;
+            let claim: &Claim = owner.fold.peers.get(peer)?;
             let (description, announcement) = claim.records()?;
             Some((*home, owner, claim, description, announcement))
         })
