@@ -161,10 +161,7 @@ mod tests {
     fn the_largest_announcement_fits_its_bound() {
         let most = v1::Announcement {
             sequence: u64::MAX,
-            network: Some(proto::node::v1::Network {
-                name: "n".repeat(32),
-                id: Bytes::from_static(&[1; 16]),
-            }),
+            network: Some(v1::Network { name: "n".repeat(32), id: Bytes::from_static(&[1; 16]) }),
             ports: Some(Ports {
                 secure: 65_535,
                 greeting: 65_535,

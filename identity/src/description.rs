@@ -148,7 +148,7 @@ mod tests {
         let mut changed = signed.body.to_vec();
         let at = changed.windows(4).position(|part| part == b"anna").unwrap();
         changed[at] = b'A';
-        let changed = Signed { body: changed.into(), ..signed.clone() };
+        let changed = Signed { body: changed.into(), ..signed };
         assert_eq!(Description::verify(changed), Err(InvalidRecord::Signature));
         let mut theirs = message("anna");
         theirs.node_id = key.node_id().to_bytes();
