@@ -55,7 +55,7 @@ impl FromStr for Listen {
 pub(crate) struct BridgeArgs {
     #[command(flatten)]
     pub(crate) node: NodeArgs,
-    /// The address to listen on, with the UDP port of the links if it is to be another (default: [::]:30020)
+    /// The address to listen on, with the UDP port of the links if it is to be another (default: every address, port 30020)
     #[arg(long, env = "CAUSEWAY_LISTEN", value_name = "ADDR")]
     pub(crate) listen: Option<Listen>,
     /// A bridge to link to; repeatable. The node id is trusted by it
@@ -93,7 +93,7 @@ pub(crate) struct BridgeArgs {
 pub(crate) struct PeerArgs {
     #[command(flatten)]
     pub(crate) node: NodeArgs,
-    /// The address to listen on, with the TCP port of the chat if it is to be another (default: [::]:30000)
+    /// The address to listen on, with the TCP port of the chat if it is to be another (default: every address, port 30000)
     #[arg(long, env = "CAUSEWAY_LISTEN", value_name = "ADDR")]
     pub(crate) listen: Option<Listen>,
     /// The control port of a bridge, where multicast does not work; repeatable
