@@ -22,7 +22,8 @@ const CHECK_FAILED: i32 = 6;
 /// The command ended with this code, and a refusal said why in words that hold all of `parts`.
 fn assert_answer(answer: &Answer, code: i32, parts: &[&str]) {
     assert_eq!(answer.code, code, "{answer:?}");
-    let said = if code == OK { &answer.out } else { &answer.err };
+    // The doctor tells what is wrong where it tells what is right.
+    let said = if code == OK { answer.out.clone() } else { format!("{}{}", answer.out, answer.err) };
     for part in parts {
         assert!(said.contains(part), "nothing of `{part}` in {answer:?}");
     }

@@ -8,7 +8,17 @@ fn the_demo_ends_well_and_tells_its_story() {
     let answer = Answer::of(program(folder.path()).args(["demo", "--exit"]));
     assert_eq!(answer.code, 0, "{}{}", answer.out, answer.err);
     let told = answer.out.to_lowercase();
-    for part in ["discovered", " ms", "link", "route", "at_peer", "ciphertext"] {
+    for part in [
+        "found",
+        " ms",
+        "linked by quic",
+        "across",
+        "stored by",
+        "has read",
+        "no socket",
+        "ciphertext",
+        "every step",
+    ] {
         assert!(told.contains(part), "nothing of `{part}` in:\n{}", answer.out);
     }
 }

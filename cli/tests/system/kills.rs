@@ -37,20 +37,25 @@ fn send_until(over: &AtomicBool, from: &Mutex<Node>, to: &str) -> Vec<String> {
 }
 
 /// What arrived, without what nobody was told is stored, must be what was stored; and nothing came twice.
-fn assert_exactly_once(receiver: &Node, sender: &str, stored: &[String]) {
+fn assert_exactly_once(receiver: &Node, sender: &Node, stored: &[String]) {
+    let from = sender.name();
     let last = stored.last().expect("messages were stored");
     crate::support::eventually_within(LIMIT, &format!("{last:?} arrives"), || {
-        receiver.received(sender).contains(last).then_some(())
+        receiver.received(from).contains(last).then_some(())
     });
-    let received = receiver.received(sender);
+    let received = receiver.received(from);
     let number = |text: &String| -> u32 { text.rsplit(' ').next().unwrap().parse().unwrap() };
     for pair in received.windows(2) {
         let (before, after) = (number(&pair[0]), number(&pair[1]));
         assert!(before < after, "{} received {after} after {before}", receiver.name());
     }
     let missing: Vec<_> = stored.iter().filter(|text| !received.contains(text)).collect();
-    assert!(missing.is_empty(), "{} lacks {} stored messages: {missing:?}", receiver.name(), missing.len());
-    println!("{}: {} stored, {} received of {sender}", receiver.name(), stored.len(), received.len());
+    let told = sender.json(&["inbox", "--from", receiver.name()]);
+    let fate =
+        |text: &&String| told.iter().find(|item| item["text"] == text.as_str()).map(ToString::to_string);
+    let fates: Vec<_> = missing.iter().map(|text| (text, fate(text))).collect();
+    assert!(missing.is_empty(), "{} lacks {} stored messages: {fates:#?}", receiver.name(), missing.len());
+    println!("{}: {} stored, {} received of {from}", receiver.name(), stored.len(), received.len());
 }
 
 #[test]
@@ -86,8 +91,8 @@ fn every_stored_message_arrives_exactly_once_in_order_whatever_is_killed() {
     for node in [&mut anna, &mut carla, &mut towns.attic, &mut towns.tower] {
         node.wait_until_it_answers();
     }
-    assert_exactly_once(&carla, "anna", &there);
-    assert_exactly_once(&anna, "carla", &back);
+    assert_exactly_once(&carla, &anna, &there);
+    assert_exactly_once(&anna, &carla, &back);
 }
 
 /// kill -9, and a start without waiting: the next round finds it in whatever state it is.

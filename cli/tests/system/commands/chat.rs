@@ -80,7 +80,7 @@ fn a_wrong_recipient_or_text_is_refused_with_what_to_do() {
     assert_answer(&lan.anna.causeway(&["send", "ben", ""]), USAGE, &["empty"]);
     let answer = send_from_stdin(&lan.anna, "ben", &long);
     assert_eq!(answer.0, Some(USAGE), "{answer:?}");
-    assert_answer(&lan.anna.causeway(&["send", "anna", "to myself"]), USAGE, &[]);
+    assert_answer(&lan.anna.causeway(&["send", "anna", "to myself"]), NOT_FOUND, &["anna"]);
     assert!(lan.ben.received("anna").is_empty());
 
     let _second_ben = {

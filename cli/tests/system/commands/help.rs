@@ -70,8 +70,7 @@ fn what_a_node_cannot_be_started_with_is_said() {
         (["bridge", "--name", "b\u{7}", "--network", "home", "--data", data], "name"),
         (["peer", "--name", "", "--network", "home", "--data", data], "name"),
         (["peer", "--name", "p", "--network", &long, "--data", data], "network"),
-        (["peer", "--name", "p", "--network", "home", "--bridge", "nowhere"], "bridge"),
-        (["peer", "--name", "p", "--network", "home", "--interface", "no-such-if"], "no-such-if"),
+        (["peer", "--name", "p", "--network", "home", "--bridge", "nowhere"], "HOST:PORT"),
     ] {
         let answer = Answer::of(program(folder.path()).args(arguments));
         assert!([1, USAGE].contains(&answer.code), "{arguments:?}: {answer:?}");

@@ -35,5 +35,5 @@ fn messages_cross_three_bridges_in_a_row() {
     anna.wait_received("carla", &sent);
     // A bridge knows the peers two links away, and those of the middle are nobody's direct neighbours.
     assert!(west.known("carla").is_some());
-    assert_eq!(west.status()["bridges_known"], 2);
+    assert!(west.known("east").is_some());
 }

@@ -223,6 +223,18 @@ impl Node {
         }
     }
 
+    /// For whoever reads about a failure. Never panics.
+    fn tell_what_it_knows(&self) {
+        for command in ["status", "peers", "links"] {
+            let mut limited = Command::new("timeout");
+            limited.arg("5").arg(env!("CARGO_BIN_EXE_causeway")).args([command, "--json", "--data"]);
+            if let Ok(output) = limited.arg(&self.data).stdin(Stdio::null()).output() {
+                let told = String::from_utf8_lossy(&output.stdout);
+                eprint!("--- {} of {}:\n{told}", command, self.name);
+            }
+        }
+    }
+
     fn log(&self) -> PathBuf {
         self.folder.join(format!("{}.log", self.name))
     }
@@ -230,6 +242,9 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
+        if thread::panicking() && self.child.is_some() {
+            self.tell_what_it_knows();
+        }
         if let Some(mut child) = self.child.take() {
             let _ = child.kill();
             let _ = child.wait();
@@ -278,6 +293,10 @@ fn isolate(command: &mut Command, folder: &Path) {
         [("HOME", ""), ("XDG_DATA_HOME", "data"), ("XDG_CONFIG_HOME", "config"), ("XDG_STATE_HOME", "state")]
     {
         command.env(name, home.join(part));
+    }
+    // For looking into a failure: CAUSEWAY_TEST_LOG=debug cargo test ...
+    if let Ok(filter) = std::env::var("CAUSEWAY_TEST_LOG") {
+        command.env("CAUSEWAY_LOG", filter);
     }
     command.env_remove("XDG_RUNTIME_DIR").env("NO_COLOR", "1").env("RUST_BACKTRACE", "1");
 }

@@ -20,7 +20,7 @@ impl Node {
             .iter()
             .filter_map(|entry| entry.as_str()?.split_once(' '))
             .find(|(what, _)| *what == name)
-            .and_then(|(_, address)| address.rsplit(':').next()?.parse().ok())
+            .and_then(|(_, address)| address.trim_end_matches("/udp").rsplit(':').next()?.parse().ok())
             .unwrap_or_else(|| panic!("no {name} in {status}"))
     }
 
