@@ -1,6 +1,6 @@
 //! Exit codes, documented in `causeway --help`, and how an error is told to a person.
 
-use std::{fmt, process::ExitCode};
+use std::{fmt, io, process::ExitCode};
 
 use runtime::rpc::ConnectError;
 use tonic::{Code, Status};
@@ -103,10 +103,21 @@ fn of_status(code: Code) -> Failure {
     }
 }
 
+/// Only an error that is nothing but one of writing to stdout: a node that is killed in the middle of a request breaks a
+/// pipe, too, deep inside what went wrong, and then nothing was done.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        cause
-            .downcast_ref::<std::io::Error>()
-            .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
-    })
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_that_went_away_in_the_middle_is_no_success() {
+        let broken = || io::Error::from(io::ErrorKind::BrokenPipe);
+        assert!(is_broken_pipe(&broken().into()));
+        let asked = Status::from_error(Box::new(broken()));
+        assert!(!is_broken_pipe(&asked.into()));
+    }
 }
