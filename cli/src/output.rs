@@ -34,7 +34,7 @@ pub(crate) fn id(bytes: &Bytes) -> String {
 
 /// The first characters of a node id.
 pub(crate) fn short(bytes: &Bytes) -> String {
-    NodeId::try_from(bytes).map(|id| id.short().to_string()).unwrap_or_default()
+    NodeId::try_from(bytes).map(|id| format!("{}", id.short())).unwrap_or_default()
 }
 
 /// `lan`, or the ids of the bridges on the way.

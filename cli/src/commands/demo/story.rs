@@ -33,7 +33,7 @@ impl Story {
         Self { began: now, peers_started: now, secret, crossed_bytes: 0 }
     }
 
-    pub(super) async fn start_bridges(&mut self, world: &mut World) -> anyhow::Result<()> {
+    pub(super) async fn start_bridges(&self, world: &mut World) -> anyhow::Result<()> {
         line("Two networks on this machine, which know nothing of each other: `home` and `cloud`.")?;
         world.start_bridge(ATTIC, "home")?;
         world.start_bridge(RACK, "cloud")?;
@@ -41,7 +41,7 @@ impl Story {
         self.tell(&format!("A bridge runs in each: `{ATTIC}` at home, `{RACK}` in the cloud."))
     }
 
-    pub(super) async fn link(&mut self, world: &World) -> anyhow::Result<()> {
+    pub(super) async fn link(&self, world: &World) -> anyhow::Result<()> {
         let asked = Instant::now();
         let (attic, rack) = (world.node(ATTIC)?, world.node(RACK)?);
         let invitation = rack.client()?.bridge().invite(InviteRequest::default()).await?.into_inner();
@@ -68,7 +68,7 @@ impl Story {
         self.tell("Two people in each: anna and ben at home, carla and dora in the cloud.")
     }
 
-    pub(super) async fn find_each_other(&mut self, world: &World) -> anyhow::Result<()> {
+    pub(super) async fn find_each_other(&self, world: &World) -> anyhow::Result<()> {
         for (who, whom) in [("anna", "ben"), ("carla", "dora")] {
             let peer = world.node(who)?.knows(whom).await?;
             ensure!(peer.via.is_empty(), "{who} reaches {whom} via {}", output::via_text(&peer.via));
@@ -87,7 +87,7 @@ impl Story {
         Ok(links.iter().map(|link| link.bytes_in + link.bytes_out).sum())
     }
 
-    pub(super) async fn talk_at_home(&mut self, world: &World) -> anyhow::Result<()> {
+    pub(super) async fn talk_at_home(&self, world: &World) -> anyhow::Result<()> {
         let said = world.node("anna")?.say("ben", "Is the kettle on?", STEP_LIMIT).await?;
         self.said(world, "anna", &said)?;
         ensure!(said.via.is_empty(), "a message within one LAN went over a bridge");
@@ -106,7 +106,7 @@ impl Story {
         Ok(())
     }
 
-    pub(super) async fn read_receipt(&mut self, world: &World) -> anyhow::Result<()> {
+    pub(super) async fn read_receipt(&self, world: &World) -> anyhow::Result<()> {
         let carla = world.node("carla")?;
         carla.client()?.messenger().mark_read(MarkReadRequest { peer: "anna".into() }).await?;
         let request = InboxRequest { peer: "carla".into(), follow: true, last: 0 };
@@ -119,7 +119,7 @@ impl Story {
         anyhow::bail!("anna never saw that carla read the message")
     }
 
-    pub(super) async fn prove_crossing(&mut self, world: &World, before: u64) -> anyhow::Result<()> {
+    pub(super) async fn prove_crossing(&self, world: &World, before: u64) -> anyhow::Result<()> {
         let crossed = self.link_bytes(world).await? - before;
         ensure!(
             crossed >= self.crossed_bytes,
@@ -130,7 +130,7 @@ impl Story {
         ))
     }
 
-    pub(super) fn prove_no_direct_socket(&mut self, world: &World) -> anyhow::Result<()> {
+    pub(super) fn prove_no_direct_socket(&self, world: &World) -> anyhow::Result<()> {
         let id = |name| world.node(name)?.process_id();
         ensure!(
             !proof::are_connected(id("anna")?, id("carla")?)?,
@@ -143,7 +143,7 @@ impl Story {
         ))
     }
 
-    pub(super) fn prove_blindness(&mut self, world: &World) -> anyhow::Result<()> {
+    pub(super) fn prove_blindness(&self, world: &World) -> anyhow::Result<()> {
         let seen = |name: &str| proof::has_in_memory(world.node(name)?.process_id()?, self.secret.as_bytes());
         let (attic, rack, anna) = (seen(ATTIC)?, seen(RACK)?, seen("anna")?);
         ensure!(attic != Some(true) && rack != Some(true), "a bridge has the message in its memory");
