@@ -30,6 +30,12 @@ pub(crate) const MAX_UDP_PAYLOAD: u16 = 6400;
 /// First flights of handshakes that wait to be looked at, bytes in all; each has at most 64 KiB.
 const INCOMING_BUFFER_BYTES: u64 = 4 * 1024 * 1024;
 
+/// Where the other end of a connection is, as people write it: an IPv4 address is not told as a mapped one of IPv6.
+pub(crate) fn remote_of(connection: &quinn::Connection) -> SocketAddr {
+    let address = connection.remote_address();
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
 /// What an endpoint is made from.
 #[derive(Debug, Clone)]
 pub struct EndpointSettings {

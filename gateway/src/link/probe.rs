@@ -16,7 +16,7 @@ use super::{
     greet::{GreetError, greet, hello},
     race::{self, RaceError},
 };
-use crate::endpoint::{LinkEndpoint, MAX_UDP_PAYLOAD};
+use crate::endpoint::{LinkEndpoint, MAX_UDP_PAYLOAD, remote_of};
 
 /// How long to watch the search for the largest packet.
 const MTU_LIMIT: Duration = Duration::from_secs(2);
@@ -117,7 +117,7 @@ fn explain(report: &mut ProbeReport, error: &RaceError, id: NodeId) {
 }
 
 async fn look_closer(report: &mut ProbeReport, identity: &Identity, connection: &Connection, id: NodeId) {
-    let address = connection.remote_address();
+    let address = remote_of(connection);
     report.address = Some(address);
     (report.reachable, report.proven) = (true, true);
     report.good(format!("UDP reaches {address}, and QUIC answers"));

@@ -18,7 +18,10 @@ use super::{
     limits::SAMPLE_INTERVAL,
     table::{Admitted, Live, Shared, turn_away},
 };
-use crate::stream::{Raised, code_of};
+use crate::{
+    endpoint::remote_of,
+    stream::{Raised, code_of},
+};
 
 /// Both connections of a link whose hellos were exchanged.
 pub(super) struct Pair {
@@ -68,7 +71,7 @@ async fn live(shared: Arc<Shared>, ready: Ready) {
         previous.cancelled().await;
     }
     let (bridge, connection) = (pair.bridge, admitted.connection);
-    info!(remote = %pair.gossip.remote_address(), dialled = pair.dialled, "link up");
+    info!(remote = %remote_of(&pair.gossip), dialled = pair.dialled, "link up");
     shared.metrics.links_established.inc();
     let gauge = Raised::new(&shared.metrics.links_up);
     tell(&shared, up(&pair, connection)).await;
@@ -85,7 +88,7 @@ fn up(pair: &Pair, connection: u64) -> LinkEvent {
     LinkEvent::Up(LinkUp {
         bridge: pair.bridge,
         connection,
-        remote: pair.gossip.remote_address(),
+        remote: remote_of(&pair.gossip),
         description: pair.introduction.description.clone(),
         network: pair.introduction.network.clone(),
         dialled: pair.dialled,

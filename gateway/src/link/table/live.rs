@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{CROSSED, Wanted};
 use crate::{
-    endpoint::{GOSSIP_WINDOW, SEND_WINDOW},
+    endpoint::{GOSSIP_WINDOW, SEND_WINDOW, remote_of},
     link::{
         Introduction, LinkState, LinkStatus,
         close::close,
@@ -129,7 +129,7 @@ impl Live {
     }
 
     pub(super) fn status(&self, bridge: NodeId, wanted: Option<&Wanted>) -> LinkStatus {
-        let remote = self.gossip.remote_address();
+        let remote = remote_of(&self.gossip);
         let stats = [self.gossip.stats(), self.streams.stats()];
         LinkStatus {
             bridge,
