@@ -60,7 +60,7 @@ impl Node {
             .iter()
             .filter_map(|entry| entry.split_once(' '))
             .find(|(what, _)| *what == name)
-            .and_then(|(_, address)| address.rsplit(':').next()?.parse().ok())
+            .and_then(|(_, address)| address.trim_end_matches("/udp").rsplit(':').next()?.parse().ok())
             .with_context(|| format!("the node does not say where its {name} listens: {:?}", self.listening))
     }
 
