@@ -3,7 +3,7 @@
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use identity::{
@@ -23,6 +23,7 @@ use runtime::{
     rpc::{AcceptLimits, PortChoice, bind_tcp, tls_incoming},
 };
 use tokio::{
+    net::TcpListener,
     runtime::{Builder, Runtime},
     sync::mpsc,
 };
@@ -51,6 +52,18 @@ struct Service {
     lease: Duration,
 }
 
+/// Waits for the port: a client that tries to reach a bridge that is gone may get that port as its own for a moment.
+fn listen(address: SocketAddr) -> TcpListener {
+    let give_up = Instant::now() + Duration::from_secs(60);
+    loop {
+        match bind_tcp(PortChoice::Exact(address)) {
+            Ok(listener) => return listener,
+            Err(error) => assert!(Instant::now() < give_up, "{error}"),
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 impl TestBridge {
     pub(crate) fn start(network: &str, port: u16, lease: Duration) -> Self {
         Self::start_as(Identity::ephemeral().unwrap(), network, port, lease)
@@ -60,7 +73,7 @@ impl TestBridge {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let entered = runtime.enter();
         let group = TaskGroup::new();
-        let listener = bind_tcp(PortChoice::Exact(SocketAddr::from(([127, 0, 0, 1], port)))).unwrap();
+        let listener = listen(SocketAddr::from(([127, 0, 0, 1], port)));
         let address = listener.local_addr().unwrap();
         let description = v1::Description {
             kind: NodeKind::Bridge.into(),
