@@ -249,6 +249,8 @@ pub(crate) fn dial(host: &Host, address: SocketAddr, destination: NodeId) -> io:
 /// Writes until nothing more is taken for a while; how much was.
 pub(crate) fn fill(stream: &mut Stream, patience: Duration) -> usize {
     stream.sock.set_write_timeout(Some(patience)).expect("it is ours");
+    // A write of TLS may look for what the other side says, and this one says nothing.
+    stream.sock.set_read_timeout(Some(patience)).expect("it is ours");
     let block = vec![7; 64 * 1024];
     let mut taken = 0;
     while stream.write_all(&block).is_ok() {
