@@ -72,8 +72,9 @@ impl TaskGroup {
 
     /// Drops the tasks where they stand, without waiting for anything.
     pub fn abort(&self) {
-        self.token.cancel();
+        // First, so that no task takes this for a request to end in good order.
         self.abort.cancel();
+        self.token.cancel();
     }
 
     /// Asks all tasks to end, waits, and drops those that did not by then. True when all ended by themselves.
@@ -93,6 +94,15 @@ impl TaskGroup {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        pin::pin,
+        sync::{
+            Arc,
+            atomic::{AtomicBool, Ordering},
+        },
+        task::{Context, Wake},
+    };
+
     use super::*;
 
     #[tokio::test]
@@ -114,6 +124,22 @@ mod tests {
         let group = TaskGroup::new();
         group.spawn(Span::none(), std::future::pending());
         assert!(!group.shutdown(Duration::from_millis(1)).await);
+    }
+
+    #[test]
+    fn an_abort_is_never_seen_as_a_request_to_end_in_good_order() {
+        struct Woken(CancellationToken, AtomicBool);
+        impl Wake for Woken {
+            fn wake(self: Arc<Self>) {
+                self.1.store(self.0.is_cancelled(), Ordering::Relaxed);
+            }
+        }
+        let group = TaskGroup::new();
+        let woken = Arc::new(Woken(group.abort.clone(), AtomicBool::new(false)));
+        let mut asked = pin!(group.token().cancelled());
+        assert!(asked.as_mut().poll(&mut Context::from_waker(&Arc::clone(&woken).into())).is_pending());
+        group.abort();
+        assert!(woken.1.load(Ordering::Relaxed), "the task could have run before it was aborted");
     }
 
     #[tokio::test]

@@ -97,8 +97,10 @@ mod tests {
         let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP)).unwrap();
         socket.set_reuse_address(true).unwrap();
         socket.set_reuse_port(true).unwrap();
-        socket.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)).into()).unwrap();
-        let port = socket.local_addr().unwrap().as_socket().unwrap().port();
+        // Below the ports that systems give away by themselves, and another one for each process of the tests: a port
+        // that the system chooses for a shared socket may be shared already.
+        let port = u16::try_from(10_000 + std::process::id() % 20_000).unwrap();
+        socket.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)).into()).unwrap();
         assert_eq!(examine(port), PortState::Shared(1));
     }
 
