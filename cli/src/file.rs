@@ -1,12 +1,15 @@
 //! The configuration file: the same names as the options, in a table per command.
 
 use std::{
+    fmt::Display,
     io,
     net::SocketAddr,
     path::{Path, PathBuf},
+    str::FromStr,
 };
 
 use anyhow::Context as _;
+use gateway::Congestion;
 use identity::NodeId;
 use serde::Deserialize;
 
@@ -48,7 +51,9 @@ pub(crate) struct BridgeTable {
     pub(crate) proxy_port: Option<u16>,
     pub(crate) control_port: Option<u16>,
     pub(crate) metrics_port: Option<u16>,
-    pub(crate) congestion: Option<String>,
+    #[serde(deserialize_with = "parsed")]
+    pub(crate) congestion: Option<Congestion>,
+    pub(crate) busy_poll: Option<u64>,
     pub(crate) grace: Option<u64>,
 }
 
@@ -84,7 +89,11 @@ pub(crate) fn read(asked: Option<&Path>) -> anyhow::Result<File> {
     })
 }
 
-fn parsed<'de, D: serde::Deserializer<'de>>(source: D) -> Result<Option<Listen>, D::Error> {
+fn parsed<'de, D, T>(source: D) -> Result<Option<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: FromStr<Err: Display>,
+{
     let text = String::deserialize(source)?;
     text.parse().map(Some).map_err(serde::de::Error::custom)
 }

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use discovery::Target;
-use gateway::{BridgeConfig, Congestion, Discovery, LinkUrl, Port};
+use gateway::{BridgeConfig, Discovery, LinkUrl, Port};
 use peer::PeerConfig;
 use runtime::telemetry;
 
@@ -83,8 +83,11 @@ pub(crate) fn bridge(args: BridgeArgs, file: BridgeTable) -> anyhow::Result<Brid
     if let Some(port) = args.node.discovery_port.or(file.discovery_port) {
         config.discovery = Discovery::Multicast(port);
     }
-    if let Some(name) = args.congestion.or(file.congestion) {
-        config.congestion = congestion(&name)?;
+    if let Some(congestion) = args.congestion.or(file.congestion) {
+        config.congestion = congestion;
+    }
+    if let Some(microseconds) = args.busy_poll.or(file.busy_poll) {
+        config.busy_poll = Duration::from_micros(microseconds);
     }
     let grace = args.grace.or(file.grace).map_or(DEFAULT_GRACE, Duration::from_secs);
     Ok(BridgeSettings { config, grace })
@@ -161,17 +164,6 @@ fn targets(texts: &[String]) -> anyhow::Result<Vec<Target>> {
         .iter()
         .map(|text| text.parse().map_err(|error: discovery::InvalidTarget| usage(error.to_string())))
         .collect()
-}
-
-fn congestion(name: &str) -> anyhow::Result<Congestion> {
-    match name {
-        "cubic" => Ok(Congestion::Cubic),
-        "newreno" => Ok(Congestion::NewReno),
-        "bbr" => Ok(Congestion::Bbr),
-        other => {
-            Err(usage(format!("there is no congestion controller `{other}`: choose cubic, newreno or bbr")))
-        }
-    }
 }
 
 fn usage(sentence: String) -> anyhow::Error {

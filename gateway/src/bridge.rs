@@ -8,7 +8,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use discovery::Discovery;
 use identity::{Network, NodeId};
-use runtime::{TaskGroup, socket_path};
+use runtime::{EventLoop, TaskGroup, socket_path};
 use storage::Store;
 use tokio::{sync::oneshot, time::timeout};
 
@@ -32,6 +32,8 @@ pub struct Bridge {
     store: Arc<Store>,
     socket: PathBuf,
     _guard: AbortOnDrop,
+    /// After the guard: tasks end before their thread does.
+    _event_loop: EventLoop,
 }
 
 /// Ends the tasks of a bridge that is dropped.

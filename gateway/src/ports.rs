@@ -3,17 +3,20 @@
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener as StdListener},
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
 use identity::tls::Identity;
-use runtime::rpc::{BindError, PortChoice, bind_tcp};
+use runtime::{
+    EventLoop,
+    rpc::{BindError, PortChoice, bind_tcp},
+};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 
 use crate::{
-    config::{BridgePorts, Port},
-    endpoint::{Congestion, EndpointError, EndpointSettings, LinkEndpoint},
+    config::{BridgeConfig, Port},
+    endpoint::{EndpointError, EndpointSettings, LinkEndpoint},
     settings::{self, SettingsError},
 };
 
@@ -82,26 +85,27 @@ struct Remembered {
     metrics: Option<u16>,
 }
 
-/// Takes all ports and remembers those that are not the defaults.
+/// Takes all ports and remembers those that are not the defaults. Those of the way across belong to the event loop.
 pub(crate) fn listen(
-    data: &Path,
-    ip: Option<IpAddr>,
-    ports: &BridgePorts,
+    config: &BridgeConfig,
     identity: &Identity,
-    congestion: Congestion,
+    event_loop: &EventLoop,
 ) -> Result<Listeners, PortError> {
+    let BridgeConfig { data, listen: ip, ports, congestion, .. } = config;
     let path: PathBuf = data.join(FILE);
     let before: Remembered = settings::load(&path)?.unwrap_or_default();
     let ip = ip.unwrap_or_else(any_address);
-    let (proxy, r_proxy) = tcp(ip, ports.proxy, before.proxy, PROXY)?;
     let (greeting, r_greeting) = tcp(ip, ports.greeting, before.greeting, GREETING)?;
     let (control, r_control) = tcp(ip, ports.control, before.control, CONTROL)?;
     let (metrics, r_metrics) = tcp(ip, ports.metrics, before.metrics, METRICS)?;
     let bind = |port| {
-        let settings = EndpointSettings { listen: SocketAddr::new(ip, port), congestion };
+        let settings = EndpointSettings { listen: SocketAddr::new(ip, port), congestion: *congestion };
         LinkEndpoint::bind(identity, &settings)
     };
-    let (link, r_link) = udp(bind, ports.link, before.link)?;
+    let ((proxy, r_proxy), (link, r_link)) = {
+        let _entered = event_loop.enter();
+        (tcp(ip, ports.proxy, before.proxy, PROXY)?, udp(bind, ports.link, before.link)?)
+    };
     let after = Remembered {
         proxy: r_proxy,
         greeting: r_greeting,
@@ -190,14 +194,20 @@ impl Addresses {
 
 #[cfg(test)]
 mod tests {
+    use std::{path::Path, time::Duration};
+
     use super::*;
+    use crate::config::BridgePorts;
 
     #[tokio::test]
     async fn a_taken_default_gives_way_and_is_remembered_and_an_asked_for_port_is_not() {
         let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let identity = Identity::ephemeral().unwrap();
+        let event_loop = EventLoop::start("links", Duration::ZERO).unwrap();
         let take = |data: &Path, ports: &BridgePorts| {
-            listen(data, Some(IpAddr::from([127, 0, 0, 1])), ports, &identity, Congestion::default())
+            let listen_at = Some(IpAddr::from([127, 0, 0, 1]));
+            let config = BridgeConfig { listen: listen_at, ports: *ports, ..BridgeConfig::new(data, "a", "b") };
+            listen(&config, &identity, &event_loop)
         };
         let first = take(one.path(), &BridgePorts::default()).unwrap();
         let second = take(two.path(), &BridgePorts::default()).unwrap();

@@ -23,14 +23,14 @@ use std::{
 
 use identity::NodeId;
 use proto::bridge::v1::Refusal;
-use runtime::TaskGroup;
+use runtime::{BusyPoll, TaskGroup};
 use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
 use tracing::info_span;
 
 use crate::{
     link::{Links, StreamReceiver},
-    stream::{Metrics, Permit, Quota},
+    stream::{Ambience, Metrics, Permit, Quota},
 };
 use half_open::HalfOpen;
 use limits::ProxyLimits;
@@ -77,6 +77,8 @@ pub struct ProxyParts {
     pub directory: Arc<dyn Directory>,
     /// Bounds.
     pub limits: ProxyLimits,
+    /// What keeps the thread awake on which the proxy runs.
+    pub busy_poll: BusyPoll,
     /// What is counted.
     pub metrics: Metrics,
 }
@@ -91,6 +93,7 @@ struct Core {
     links: Links,
     directory: Arc<dyn Directory>,
     limits: ProxyLimits,
+    busy_poll: BusyPoll,
     metrics: Metrics,
     half_open: HalfOpen,
     /// Open connections to the proxy port, by the caller's address.
@@ -112,6 +115,7 @@ impl Proxy {
             links: parts.links,
             directory: parts.directory,
             limits: parts.limits,
+            busy_poll: parts.busy_poll,
             metrics: parts.metrics,
             draining: AtomicBool::new(false),
             open: TaskTracker::new(),
@@ -144,6 +148,10 @@ impl Proxy {
 impl Core {
     fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
+    }
+
+    fn ambience(&self) -> Ambience<'_> {
+        Ambience { metrics: &self.metrics, busy_poll: &self.busy_poll, shutdown: self.group.token() }
     }
 
     /// A place among the streams to a destination.

@@ -20,4 +20,4 @@ pub(crate) use header::{MAX_HEADER_BYTES, frame_header};
 pub(crate) use metrics::Raised;
 pub(crate) use quota::{Permit, Quota};
 pub(crate) use refusal::code_of;
-pub(crate) use relay::{Relayed, relay};
+pub(crate) use relay::{Ambience, Relayed, relay};

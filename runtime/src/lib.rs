@@ -5,6 +5,7 @@
 //! | module | contents |
 //! |---|---|
 //! | [`TaskGroup`] | tasks that are stopped together, in good order |
+//! | [`EventLoop`] | a thread of its own for tasks in which microseconds count |
 //! | [`Backoff`] | jittered waits between tries |
 //! | [`TokenBucket`] | rate limits, time as argument |
 //! | [`rpc`] | listeners and channels for tonic: TLS, plain and Unix sockets |
@@ -24,6 +25,7 @@
 //! ```
 
 mod backoff;
+mod event_loop;
 pub mod metrics;
 pub mod rpc;
 pub mod socket_path;
@@ -32,5 +34,6 @@ pub mod telemetry;
 mod token_bucket;
 
 pub use backoff::Backoff;
+pub use event_loop::{BusyPoll, EventLoop};
 pub use task_group::TaskGroup;
 pub use token_bucket::TokenBucket;

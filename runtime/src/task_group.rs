@@ -3,6 +3,7 @@
 use std::{future::Future, panic::AssertUnwindSafe, time::Duration};
 
 use futures_util::FutureExt as _;
+use tokio::runtime::Handle;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{Instrument as _, Span};
 
@@ -19,6 +20,8 @@ pub struct TaskGroup {
     tracker: TaskTracker,
     token: CancellationToken,
     abort: CancellationToken,
+    /// Where the tasks run; `None`: in the runtime of whoever spawns them.
+    handle: Option<Handle>,
 }
 
 impl TaskGroup {
@@ -33,7 +36,13 @@ impl TaskGroup {
             tracker: self.tracker.clone(),
             token: self.token.child_token(),
             abort: self.abort.child_token(),
+            handle: self.handle.clone(),
         }
+    }
+
+    /// The same group, with its tasks in another runtime.
+    pub(crate) fn on(self, handle: Handle) -> Self {
+        Self { handle: Some(handle), ..self }
     }
 
     /// Starts a task within a span. It should end soon after [`TaskGroup::token`] is cancelled.
@@ -52,7 +61,11 @@ impl TaskGroup {
                 }
             }
         };
-        tokio::spawn(self.tracker.track_future(guarded.instrument(span)));
+        let tracked = self.tracker.track_future(guarded.instrument(span));
+        match &self.handle {
+            Some(handle) => handle.spawn(tracked),
+            None => tokio::spawn(tracked),
+        };
     }
 
     /// Cancelled when the group is to end.

@@ -7,6 +7,7 @@ use std::{
 };
 
 use clap::Args as ClapArgs;
+use gateway::Congestion;
 use identity::NodeId;
 
 /// What peers and bridges have in common.
@@ -83,7 +84,11 @@ pub(crate) struct BridgeArgs {
     pub(crate) metrics_port: Option<u16>,
     /// How links adapt to the path: cubic, newreno or bbr (default: cubic)
     #[arg(long, env = "CAUSEWAY_CONGESTION", value_name = "NAME")]
-    pub(crate) congestion: Option<String>,
+    pub(crate) congestion: Option<Congestion>,
+    /// How long the thread that carries streams looks out for more before it sleeps, in microseconds; 0 saves power and
+    /// costs speed (default: 50)
+    #[arg(long, env = "CAUSEWAY_BUSY_POLL", value_name = "MICROSECONDS")]
+    pub(crate) busy_poll: Option<u64>,
     /// How long open streams may go on after SIGTERM, in seconds (default: 10)
     #[arg(long, env = "CAUSEWAY_GRACE", value_name = "SECONDS")]
     pub(crate) grace: Option<u64>,

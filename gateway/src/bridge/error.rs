@@ -52,8 +52,8 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
-    /// The thread that stores.
-    #[error("the system gives no thread for the storage: {0}")]
+    /// The thread that stores, or the one that carries streams.
+    #[error("the system gives no thread: {0}; is there a limit on threads or on memory?")]
     Thread(io::Error),
     /// Too many operators.
     #[error("{0} operators are more than the {MAX_OPERATORS} that a bridge keeps")]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use identity::Network;
 use prometheus_client::registry::Registry;
-use runtime::{TaskGroup, metrics::Health};
+use runtime::{BusyPoll, EventLoop, TaskGroup, metrics::Health};
 use tokio::sync::{Notify, broadcast, mpsc, oneshot};
 use topology::Policy;
 use tracing::info_span;
@@ -60,17 +60,17 @@ struct Doors {
 pub(super) async fn start(config: BridgeConfig, group: &TaskGroup) -> Result<Bridge, StartError> {
     let ground = Ground::prepare(config).await?;
     let config = &ground.config;
-    let listeners =
-        ports::listen(&config.data, config.listen, &config.ports, &ground.identity, config.congestion)?;
+    let event_loop = EventLoop::start("causeway-links", config.busy_poll).map_err(StartError::Thread)?;
+    let listeners = ports::listen(config, &ground.identity, &event_loop)?;
     let finding = ground.find(&listeners.addresses, group).await?;
     let memory = ground.remember(&finding.network).await?;
-    assemble(ground, listeners, finding, memory, group).await
+    assemble(ground, (listeners, event_loop), finding, memory, group).await
 }
 
 /// Spawns everything. From here on the bridge serves.
 async fn assemble(
     ground: Ground,
-    listeners: Listeners,
+    (listeners, event_loop): (Listeners, EventLoop),
     finding: Finding,
     memory: Memory,
     group: &TaskGroup,
@@ -83,7 +83,9 @@ async fn assemble(
     let own = ground.description.id();
     let (lists, trust) = Lists::open(&config.data, own, &config.links, &config.trust, actor.clone())?;
     let warnings = warnings(&memory.loaded, &link);
-    let mut plane = Plane::spawn(&ground, &finding.network, (link, proxy), (&lists, &trust), group);
+    let carrying = event_loop.group(group);
+    let sockets = (link, proxy, event_loop.busy_poll().clone());
+    let mut plane = Plane::spawn(&ground, &finding.network, sockets, (&lists, &trust), &carrying);
     let events = std::mem::replace(&mut plane.events, mpsc::channel(1).1);
     let inbox = |kept| Inbox { commands: commanded, links: events, discovery: finding.events, kept };
     let running = Running::spawn(memory, &plane, (trust, warnings), inbox, group)?;
@@ -129,6 +131,7 @@ async fn assemble(
         store: ground.store,
         socket,
         _guard: AbortOnDrop(group.clone()),
+        _event_loop: event_loop,
     })
 }
 
@@ -136,7 +139,7 @@ impl Plane {
     fn spawn(
         ground: &Ground,
         network: &Network,
-        (endpoint, proxy): (LinkEndpoint, tokio::net::TcpListener),
+        (endpoint, proxy, busy_poll): (LinkEndpoint, tokio::net::TcpListener, BusyPoll),
         (lists, trust): (&Lists, &Trust),
         group: &TaskGroup,
     ) -> Self {
@@ -162,6 +165,7 @@ impl Plane {
             incoming,
             directory: Arc::new(table.clone()),
             limits: ProxyLimits::default(),
+            busy_poll,
             metrics: metrics.clone(),
         };
         let proxy = Proxy::spawn(group, parts);

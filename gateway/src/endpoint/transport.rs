@@ -49,7 +49,7 @@ pub enum Congestion {
 
 /// What was given is no congestion control.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a congestion control; choose cubic, bbr or new-reno")]
+#[error("`{0}` is not a congestion control; choose cubic, bbr or newreno")]
 pub struct UnknownCongestion(String);
 
 impl FromStr for Congestion {
@@ -59,7 +59,7 @@ impl FromStr for Congestion {
         match text {
             "cubic" => Ok(Self::Cubic),
             "bbr" => Ok(Self::Bbr),
-            "new-reno" => Ok(Self::NewReno),
+            "newreno" => Ok(Self::NewReno),
             _ => Err(UnknownCongestion(text.chars().take(40).collect())),
         }
     }
@@ -70,7 +70,7 @@ impl fmt::Display for Congestion {
         f.pad(match self {
             Self::Cubic => "cubic",
             Self::Bbr => "bbr",
-            Self::NewReno => "new-reno",
+            Self::NewReno => "newreno",
         })
     }
 }

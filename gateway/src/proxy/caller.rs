@@ -87,12 +87,12 @@ async fn forward(
         Onward::Link(link) => {
             let LinkStream { send, recv, credit, permit: _permit } = link;
             let further = (Reader::Link(recv, credit), Writer::Link(send));
-            relay(caller, further, &core.metrics, core.group.token()).await
+            relay(caller, further, core.ambience()).await
         }
         Onward::Local(mut peer) => {
             let (read, write) = peer.split();
             let relayed =
-                relay(caller, (Reader::Tcp(read), Writer::Tcp(write)), &core.metrics, core.group.token())
+                relay(caller, (Reader::Tcp(read), Writer::Tcp(write)), core.ambience())
                     .await;
             if relayed.end.is_err() {
                 alert::reset(peer);

@@ -108,7 +108,7 @@ async fn run_relay(core: &Core, stream: LinkStream, onward: (Reader<'_>, Writer<
     let LinkStream { send, recv, credit, permit: _permit } = stream;
     let _open = Raised::new(&core.metrics.streams_open);
     core.metrics.streams_opened.inc();
-    relay((Reader::Link(recv, credit), Writer::Link(send)), onward, &core.metrics, core.group.token()).await
+    relay((Reader::Link(recv, credit), Writer::Link(send)), onward, core.ambience()).await
 }
 
 /// Resets a stream with its reason.

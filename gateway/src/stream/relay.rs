@@ -3,6 +3,7 @@
 use std::{pin::pin, time::Duration};
 
 use prometheus_client::metrics::counter::Counter;
+use runtime::BusyPoll;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -18,6 +19,17 @@ const STALL_AFTER: Duration = Duration::from_secs(1);
 /// A stream whose reader takes nothing of what waits for it is ended after this: a laptop that sleeps comes back with
 /// a new connection anyway. What waits is one batch, at most 200 KiB, so 2 KiB a second are enough to live on.
 const STALL_LIMIT: Duration = Duration::from_secs(120);
+
+/// What every copying needs of its surroundings.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ambience<'a> {
+    /// What is counted.
+    pub(crate) metrics: &'a Metrics,
+    /// What keeps the thread awake for the answer.
+    pub(crate) busy_poll: &'a BusyPoll,
+    /// Ends it.
+    pub(crate) shutdown: &'a CancellationToken,
+}
 
 /// What was copied, and how it ended.
 #[derive(Debug, Clone, Copy)]
@@ -35,12 +47,11 @@ pub(crate) struct Relayed {
 pub(crate) async fn relay(
     caller: (Reader<'_>, Writer<'_>),
     destination: (Reader<'_>, Writer<'_>),
-    metrics: &Metrics,
-    shutdown: &CancellationToken,
+    ambience: Ambience<'_>,
 ) -> Relayed {
     let (mut from_caller, mut to_caller) = caller;
     let (mut from_destination, mut to_destination) = destination;
-    let (mut out, mut back) = (Tally::new(metrics, Direction::Out), Tally::new(metrics, Direction::Back));
+    let (mut out, mut back) = (Tally::new(&ambience, Direction::Out), Tally::new(&ambience, Direction::Back));
     let end = {
         let both = async {
             tokio::try_join!(
@@ -51,7 +62,7 @@ pub(crate) async fn relay(
         tokio::select! {
             biased;
             ended = both => ended.map(|_| ()),
-            () = shutdown.cancelled() => Err(End::Shutdown),
+            () = ambience.shutdown.cancelled() => Err(End::Shutdown),
         }
     };
     if let Err(end) = end {
@@ -66,24 +77,26 @@ pub(crate) async fn relay(
 }
 
 /// Bytes of one direction.
-struct Tally {
+struct Tally<'a> {
     bytes: u64,
     counter: Counter,
+    busy_poll: &'a BusyPoll,
 }
 
-impl Tally {
-    fn new(metrics: &Metrics, direction: Direction) -> Self {
-        let counter = metrics.bytes.get_or_create(&DirectionLabels { direction }).clone();
-        Self { bytes: 0, counter }
+impl<'a> Tally<'a> {
+    fn new(ambience: &Ambience<'a>, direction: Direction) -> Self {
+        let counter = ambience.metrics.bytes.get_or_create(&DirectionLabels { direction }).clone();
+        Self { bytes: 0, counter, busy_poll: ambience.busy_poll }
     }
 
     fn add(&mut self, bytes: u64) {
         self.bytes += bytes;
         self.counter.inc_by(bytes);
+        self.busy_poll.stir();
     }
 }
 
-async fn pump(reader: &mut Reader<'_>, writer: &mut Writer<'_>, tally: &mut Tally) -> Result<(), End> {
+async fn pump(reader: &mut Reader<'_>, writer: &mut Writer<'_>, tally: &mut Tally<'_>) -> Result<(), End> {
     let mut batch = Batch::default();
     loop {
         let chunks = reader.read(&mut batch).await?;

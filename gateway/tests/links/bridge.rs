@@ -103,6 +103,7 @@ impl Bridge {
         let proxy_address = listener.local_addr().unwrap();
         let directory = Arc::new(Map::default());
         let parts = ProxyParts {
+            busy_poll: runtime::BusyPoll::off(),
             listener,
             links: links.clone(),
             incoming,
