@@ -53,6 +53,10 @@ pub(crate) struct Global {
     /// How log lines look
     #[arg(long, global = true, env = "CAUSEWAY_LOG_FORMAT", value_name = "FORMAT")]
     pub(crate) log_format: Option<LogFormat>,
+    /// Where a bridge sends traces of the streams it carries: an OpenTelemetry collector's gRPC endpoint, such as
+    /// http://localhost:4317
+    #[arg(long, global = true, env = "CAUSEWAY_OTLP", value_name = "URL")]
+    pub(crate) otlp: Option<String>,
 }
 
 /// How log lines look.

@@ -17,14 +17,21 @@ mod trust;
 
 use crate::{
     args::{Args, Command},
-    file, settings,
+    file::{self, File},
+    settings,
 };
 
 /// Runs what was typed.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let file = file::read(args.global.config.as_deref())?;
-    settings::start_logging(&args.global, &file, &args.command)?;
-    match args.command {
+    let telemetry = settings::start_telling(&args.global, &file, &args.command)?;
+    let outcome = run_command(args.command, file).await;
+    telemetry.flush();
+    outcome
+}
+
+async fn run_command(command: Command, file: File) -> anyhow::Result<()> {
+    match command {
         Command::Demo(demo) => demo::run(demo).await,
         Command::Bridge(bridge) => bridge::run(settings::bridge(*bridge, file.bridge)?).await,
         Command::Peer(peer) => peer::run(settings::peer(*peer, file.peer)?).await,

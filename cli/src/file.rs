@@ -27,6 +27,7 @@ const FILE: &str = "config.toml";
 pub(crate) struct File {
     pub(crate) log: Option<String>,
     pub(crate) log_format: Option<LogFormat>,
+    pub(crate) otlp: Option<String>,
     pub(crate) bridge: BridgeTable,
     pub(crate) peer: PeerTable,
 }

@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use discovery::Target;
 use gateway::{BridgeConfig, Discovery, LinkUrl, Port};
 use peer::PeerConfig;
-use runtime::telemetry;
+use runtime::telemetry::{self, Telemetry, Traces};
 
 use crate::{
     args::{BridgeArgs, Command, Global, LogFormat, PeerArgs},
@@ -40,8 +40,8 @@ pub(crate) struct BridgeSettings {
     pub(crate) grace: Duration,
 }
 
-/// Starts logging as asked for.
-pub(crate) fn start_logging(global: &Global, file: &File, command: &Command) -> anyhow::Result<()> {
+/// Starts logging, and sending traces, as asked for.
+pub(crate) fn start_telling(global: &Global, file: &File, command: &Command) -> anyhow::Result<Telemetry> {
     let format = match global.log_format.or(file.log_format) {
         Some(LogFormat::Json) => telemetry::Format::Json,
         Some(LogFormat::Text) | None => telemetry::Format::Text,
@@ -51,7 +51,16 @@ pub(crate) fn start_logging(global: &Global, file: &File, command: &Command) -> 
         _ => COMMAND_FILTER,
     };
     let filter = global.log.as_deref().or(file.log.as_deref()).unwrap_or(usual);
-    telemetry::init(format, &ours(filter)).map_err(|error| usage(error.to_string()))
+    let traces = traces(global, file, command);
+    telemetry::init(format, &ours(filter), traces.as_ref()).map_err(|error| usage(error.to_string()))
+}
+
+/// Only a bridge has something to trace: the streams that it carries.
+fn traces(global: &Global, file: &File, command: &Command) -> Option<Traces> {
+    let Command::Bridge(bridge) = command else { return None };
+    let endpoint = global.otlp.clone().or_else(|| file.otlp.clone())?;
+    let instance = bridge.node.name.clone().or_else(|| file.bridge.name.clone()).unwrap_or_else(host_name);
+    Some(Traces { endpoint, service: "causeway-bridge".into(), instance })
 }
 
 /// A bare level is meant for Causeway's own crates: the libraries beneath would drown them.

@@ -206,7 +206,8 @@ mod tests {
         let event_loop = EventLoop::start("links", Duration::ZERO).unwrap();
         let take = |data: &Path, ports: &BridgePorts| {
             let listen_at = Some(IpAddr::from([127, 0, 0, 1]));
-            let config = BridgeConfig { listen: listen_at, ports: *ports, ..BridgeConfig::new(data, "a", "b") };
+            let config =
+                BridgeConfig { listen: listen_at, ports: *ports, ..BridgeConfig::new(data, "a", "b") };
             listen(&config, &identity, &event_loop)
         };
         let first = take(one.path(), &BridgePorts::default()).unwrap();

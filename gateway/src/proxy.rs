@@ -10,6 +10,7 @@ mod dial;
 mod half_open;
 mod incoming;
 pub mod limits;
+mod trace;
 
 use std::{
     fmt,
@@ -30,7 +31,7 @@ use tracing::info_span;
 
 use crate::{
     link::{Links, StreamReceiver},
-    stream::{Ambience, Metrics, Permit, Quota},
+    stream::{Ambience, Metrics, Permit, Quota, name_of},
 };
 use half_open::HalfOpen;
 use limits::ProxyLimits;
@@ -165,6 +166,7 @@ impl Core {
     /// Notes a refusal for metrics and for those who ask why.
     fn refused(&self, destination: NodeId, refusal: Refusal) {
         self.metrics.refused(refusal);
+        trace::note_end(name_of(refusal));
         self.directory.refused(destination, refusal);
     }
 }

@@ -19,5 +19,5 @@ pub(crate) use end::End;
 pub(crate) use header::{MAX_HEADER_BYTES, frame_header};
 pub(crate) use metrics::Raised;
 pub(crate) use quota::{Permit, Quota};
-pub(crate) use refusal::code_of;
+pub(crate) use refusal::{code_of, name_of};
 pub(crate) use relay::{Ambience, Relayed, relay};

@@ -1,8 +1,18 @@
-//! Logs: to stderr, as text for people or JSON for machines.
+//! What a process tells: logs to stderr, as text for people or JSON for machines, and traces to a collector.
 
-use std::{io, sync::Once};
+mod traces;
 
-use tracing_subscriber::EnvFilter;
+use std::io;
+
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing_subscriber::{
+    Layer, Registry,
+    filter::{self, Targets},
+    layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
+};
+
+pub use traces::{STREAM, Traces, TracesError, join_trace};
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -14,35 +24,58 @@ pub enum Format {
     Json,
 }
 
-/// A filter that cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "cannot understand the log filter `{filter}`: {reason}; write for example `info` or `info,gateway=debug`"
-)]
-pub struct InvalidFilter {
-    filter: String,
-    reason: String,
+/// What was started: to be ended by [`Telemetry::flush`].
+#[derive(Debug)]
+#[must_use = "the last traces are lost when nobody flushes"]
+pub struct Telemetry {
+    provider: Option<SdkTracerProvider>,
 }
 
-/// Starts logging for the process. Later calls change nothing.
+/// Why nothing can be told in the way that was asked for.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TelemetryError {
+    /// A filter that cannot be used.
+    #[error(
+        "cannot understand the log filter `{filter}`: {source}; write for example `info` or `info,gateway=debug`"
+    )]
+    Filter {
+        /// As it was written.
+        filter: String,
+        /// What is wrong with it.
+        source: filter::ParseError,
+    },
+    /// No traces can be sent.
+    #[error(transparent)]
+    Traces(#[from] TracesError),
+}
+
+/// Starts logging for the process, and sending traces if asked to. In a process that has a subscriber of its own, that
+/// one counts and nothing changes.
 ///
-/// `filter` is a level, or directives as of `tracing_subscriber::EnvFilter`.
+/// To be called within a multi-threaded tokio runtime. `filter` is a level, or directives as of [`Targets`]: `info,gateway=debug`.
 ///
 /// # Errors
-/// [`InvalidFilter`].
-pub fn init(format: Format, filter: &str) -> Result<(), InvalidFilter> {
-    static ONCE: Once = Once::new();
-    let parsed = EnvFilter::builder()
-        .parse(filter)
-        .map_err(|error| InvalidFilter { filter: filter.into(), reason: error.to_string() })?;
-    ONCE.call_once(|| {
-        let builder = tracing_subscriber::fmt().with_env_filter(parsed).with_writer(io::stderr);
-        let outcome = match format {
-            Format::Text => builder.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).try_init(),
-            Format::Json => builder.json().flatten_event(true).try_init(),
-        };
-        // Somebody who embeds a node may have a subscriber of their own: theirs counts.
-        drop(outcome);
-    });
-    Ok(())
+/// [`TelemetryError`]; nothing has changed then.
+pub fn init(format: Format, filter: &str, traces: Option<&Traces>) -> Result<Telemetry, TelemetryError> {
+    let wrong = |source| TelemetryError::Filter { filter: filter.into(), source };
+    let targets: Targets = filter.parse().map_err(wrong)?;
+    let (sent, provider) = traces.map(traces::layer::<Registry>).transpose()?.unzip();
+    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    let lines = match format {
+        Format::Text => lines.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).boxed(),
+        Format::Json => lines.json().flatten_event(true).boxed(),
+    };
+    // Somebody who embeds a node may have a subscriber of their own: theirs counts.
+    let _ = tracing_subscriber::registry().with(sent).with(lines.with_filter(targets)).try_init();
+    Ok(Telemetry { provider })
+}
+
+impl Telemetry {
+    /// Sends what was not sent yet; blocks for two seconds at most. Nothing is sent afterwards.
+    pub fn flush(self) {
+        if let Some(provider) = &self.provider {
+            traces::flush(provider);
+        }
+    }
 }

@@ -6,9 +6,9 @@ use bytes::Bytes;
 use identity::NodeId;
 use proto::bridge::v1::Refusal;
 use tokio::{io::AsyncWriteExt as _, net::TcpStream, time::timeout};
-use tracing::{debug, trace};
+use tracing::{Instrument as _, debug, trace};
 
-use super::{Core, NextHop, alert, dial, half_open::Ticket};
+use super::{Core, NextHop, alert, dial, half_open::Ticket, trace};
 use crate::{
     hello::{self, ClientHello},
     link::LinkStream,
@@ -35,20 +35,25 @@ pub(super) async fn serve(
         Err(alert) if alert.is_empty() => return,
         Err(alert) => return alert::send(stream, &alert).await,
     };
-    let destination = hello.destination;
+    let header = StreamHeader::begin(hello.destination, Some(source));
+    carry(&core, stream, header, &hello.bytes).instrument(trace::span(&header, None)).await;
+    drop(place);
+}
+
+async fn carry(core: &Core, mut stream: TcpStream, header: StreamHeader, hello: &Bytes) {
+    let destination = header.destination;
     let served = match core.place(destination) {
         Ok(permit) => {
-            let served = forward(&core, &mut stream, source, hello).await;
+            let served = forward(core, &mut stream, header, hello).await;
             drop(permit);
             served
         }
         Err(refusal) => Err(refusal),
     };
     match served {
-        Ok(relayed) => finish(&core, stream, destination, relayed).await,
-        Err(refusal) => turn_away(&core, stream, destination, refusal).await,
+        Ok(relayed) => finish(core, stream, destination, relayed).await,
+        Err(refusal) => turn_away(core, stream, destination, refusal).await,
     }
-    drop(place);
 }
 
 /// The hello within its time, or the alert for whoever has none; empty where TLS has no word for it.
@@ -74,11 +79,10 @@ async fn read_hello(core: &Core, stream: &mut TcpStream, ticket: &Ticket) -> Res
 async fn forward(
     core: &Core,
     stream: &mut TcpStream,
-    source: NodeId,
-    hello: ClientHello,
+    header: StreamHeader,
+    hello: &Bytes,
 ) -> Result<Relayed, Refusal> {
-    let header = StreamHeader::begin(hello.destination, Some(source));
-    let onward = onward(core, header, &hello.bytes).await?;
+    let onward = onward(core, header, hello).await?;
     let _open = Raised::new(&core.metrics.streams_open);
     core.metrics.streams_opened.inc();
     let (read, write) = stream.split();
@@ -91,9 +95,7 @@ async fn forward(
         }
         Onward::Local(mut peer) => {
             let (read, write) = peer.split();
-            let relayed =
-                relay(caller, (Reader::Tcp(read), Writer::Tcp(write)), core.ambience())
-                    .await;
+            let relayed = relay(caller, (Reader::Tcp(read), Writer::Tcp(write)), core.ambience()).await;
             if relayed.end.is_err() {
                 alert::reset(peer);
             }
@@ -117,6 +119,7 @@ async fn onward(core: &Core, header: StreamHeader, hello: &Bytes) -> Result<Onwa
 }
 
 async fn finish(core: &Core, stream: TcpStream, destination: NodeId, relayed: Relayed) {
+    trace::note(&relayed);
     let Relayed { out, back, end } = relayed;
     trace!(destination = %destination.short(), out, back, ?end, "a stream ended");
     match end {

@@ -7,9 +7,9 @@ use identity::NodeId;
 use proto::bridge::v1::Refusal;
 use quinn::RecvStream;
 use tokio::time::timeout;
-use tracing::{Span, debug};
+use tracing::{Instrument as _, Span, debug};
 
-use super::{Core, NextHop, alert, dial};
+use super::{Core, NextHop, alert, dial, trace};
 use crate::{
     link::{IncomingStream, LinkStream, StreamReceiver, limits::HEADER_LIMIT, read_message},
     stream::{End, MAX_HEADER_BYTES, Raised, Reader, Relayed, StreamHeader, Writer, code_of, relay},
@@ -40,14 +40,18 @@ async fn serve(core: Arc<Core>, incoming: IncomingStream) {
         Ok(header) => header,
         Err(refusal) => return refuse(&core, stream, None, refusal),
     };
+    carry(&core, from, stream, header).instrument(trace::span(&header, Some(from))).await;
+}
+
+async fn carry(core: &Core, from: NodeId, stream: LinkStream, header: StreamHeader) {
     let permit = match core.place(header.destination) {
         Ok(permit) => permit,
-        Err(refusal) => return refuse(&core, stream, Some(header.destination), refusal),
+        Err(refusal) => return refuse(core, stream, Some(header.destination), refusal),
     };
-    match next(&core, from, header) {
-        Ok(NextHop::Local { addresses }) => deliver(&core, stream, header, &addresses).await,
-        Ok(NextHop::Link { bridge }) => pass_on(&core, stream, header, bridge).await,
-        Err(refusal) => refuse(&core, stream, Some(header.destination), refusal),
+    match next(core, from, header) {
+        Ok(NextHop::Local { addresses }) => deliver(core, stream, header, &addresses).await,
+        Ok(NextHop::Link { bridge }) => pass_on(core, stream, header, bridge).await,
+        Err(refusal) => refuse(core, stream, Some(header.destination), refusal),
     }
     drop(permit);
 }
@@ -108,7 +112,9 @@ async fn run_relay(core: &Core, stream: LinkStream, onward: (Reader<'_>, Writer<
     let LinkStream { send, recv, credit, permit: _permit } = stream;
     let _open = Raised::new(&core.metrics.streams_open);
     core.metrics.streams_opened.inc();
-    relay((Reader::Link(recv, credit), Writer::Link(send)), onward, core.ambience()).await
+    let relayed = relay((Reader::Link(recv, credit), Writer::Link(send)), onward, core.ambience()).await;
+    trace::note(&relayed);
+    relayed
 }
 
 /// Resets a stream with its reason.

@@ -31,9 +31,14 @@ pub(crate) struct Towns {
 impl Towns {
     /// Starts both bridges and waits for their link.
     pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same, with further arguments for both bridges.
+    pub(crate) fn start_with(arguments: &[&str]) -> Self {
         let folder = TempDir::new().expect("there is room");
         let (home, cloud) = (network("home"), network("cloud"));
-        let local = ["--listen", "127.0.0.1"];
+        let local = [&["--listen", "127.0.0.1"], arguments].concat();
         let attic = Node::bridge("attic", &home, folder.path()).with(&local);
         let tower = Node::bridge("tower", &cloud, folder.path()).with(&local);
         let tower = tower.with(&["--trust", &attic.id()]).start();
