@@ -9,7 +9,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 pub(crate) use ask::{
     DataArgs, Demo, Doctor, Identity, IdentityCommand, IdentityFile, Inbox, Invite, Join, Link, LinkCommand,
-    LinkTarget, ReadArgs, Send, Trust, TrustCommand, TrustNode,
+    LinkTarget, ReadArgs, Send, Trust, TrustCommand, TrustNode, Verify,
 };
 pub(crate) use run::{BridgeArgs, Listen, PeerArgs};
 
@@ -118,6 +118,9 @@ pub(crate) enum Command {
     /// Show the messages, in order, with their state
     #[command(after_help = "Example:\n  causeway inbox --from ben --follow")]
     Inbox(Inbox),
+    /// Show the safety number with a peer: the same on both sides, or somebody is in between
+    #[command(after_help = "Example:\n  causeway verify ben")]
+    Verify(Verify),
     /// How a node is
     #[command(after_help = "Example:\n  causeway status --json")]
     Status(ReadArgs),

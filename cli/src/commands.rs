@@ -14,6 +14,7 @@ mod send;
 mod signals;
 mod status;
 mod trust;
+mod verify;
 
 use crate::{
     args::{Args, Command},
@@ -45,6 +46,7 @@ async fn run_command(command: Command, file: File) -> anyhow::Result<()> {
         Command::Links(read) => links::list(read).await,
         Command::Send(send) => send::run(send).await,
         Command::Inbox(inbox) => inbox::run(inbox).await,
+        Command::Verify(verify) => verify::run(verify).await,
         Command::Status(read) => status::run(read).await,
         Command::Doctor(doctor) => doctor::run(doctor).await,
     }

@@ -154,6 +154,17 @@ pub(crate) struct Inbox {
     /// Only the last N messages
     #[arg(long, value_name = "N")]
     pub(crate) last: Option<u32>,
+    /// Mark what is shown as read, and let its senders know
+    #[arg(long)]
+    pub(crate) read_receipts: bool,
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Verify {
+    /// A name, a node id, or the beginning of one (8 characters at least)
+    pub(crate) peer: String,
     #[command(flatten)]
     pub(crate) read: ReadArgs,
 }

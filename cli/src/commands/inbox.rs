@@ -1,8 +1,9 @@
 //! `causeway inbox`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use proto::control::v1::{DeliveryState, Direction, InboxItem, InboxRequest};
+use bytes::Bytes;
+use proto::control::v1::{DeliveryState, Direction, InboxItem, InboxRequest, MarkReadRequest};
 use serde_json::{Value, json};
 
 use crate::{args::Inbox, client::Client, data::Kind, output};
@@ -16,6 +17,7 @@ pub(super) async fn run(args: Inbox) -> anyhow::Result<()> {
     };
     let mut items = client.messenger().inbox(request).await?.into_inner();
     let mut shown = HashMap::new();
+    let mut read = HashSet::new();
     while let Some(item) = items.message().await? {
         if args.read.json {
             output::object(&as_json(&item))?;
@@ -24,7 +26,22 @@ pub(super) async fn run(args: Inbox) -> anyhow::Result<()> {
         } else {
             output::line(&text_line(&item))?;
         }
+        if args.read_receipts && item.direction() == Direction::In {
+            if args.follow {
+                mark_read(&client, &item.from).await?;
+            } else {
+                read.insert(item.from.clone());
+            }
+        }
     }
+    for from in &read {
+        mark_read(&client, from).await?;
+    }
+    Ok(())
+}
+
+async fn mark_read(client: &Client, from: &Bytes) -> anyhow::Result<()> {
+    client.messenger().mark_read(MarkReadRequest { peer: output::id(from) }).await?;
     Ok(())
 }
 

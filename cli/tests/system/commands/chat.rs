@@ -147,3 +147,28 @@ fn a_followed_inbox_shows_what_comes_as_it_comes() {
     child.kill().unwrap();
     child.wait().unwrap();
 }
+
+#[test]
+fn a_message_counts_as_read_only_once_its_reader_says_so() {
+    let lan = lan();
+    lan.anna.deliver("ben", "have you seen this?");
+    let state = || lan.anna.json(&["inbox", "--from", "ben"])[0]["state"].clone();
+    lan.ben.json(&["inbox"]);
+    assert_eq!(state(), "at_peer");
+    lan.ben.json(&["inbox", "--read-receipts"]);
+    eventually("anna sees that it was read", || (state() == "read").then_some(()));
+}
+
+#[test]
+fn both_sides_are_shown_the_same_safety_number() {
+    let lan = lan();
+    lan.anna.wait_online("ben");
+    lan.ben.wait_online("anna");
+    let number = |node: &Node, other| node.json(&["verify", other])[0]["safety_number"].clone();
+    let of_anna = number(&lan.anna, "ben");
+    assert_eq!(of_anna.as_str().unwrap().split(' ').count(), 12, "{of_anna}");
+    assert_eq!(number(&lan.ben, "anna"), of_anna);
+    let first = of_anna.as_str().unwrap().split(' ').next().unwrap();
+    assert_answer(&lan.anna.causeway(&["verify", "ben"]), OK, &[first, "compare", "\u{2588}"]);
+    assert_answer(&lan.anna.causeway(&["verify", "nobody"]), NOT_FOUND, &["nobody"]);
+}

@@ -22,6 +22,7 @@ const COMMANDS: &[&[&str]] = &[
     &["send"],
     &["inbox"],
     &["status"],
+    &["verify"],
     &["doctor"],
 ];
 
