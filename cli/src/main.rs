@@ -16,8 +16,9 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-/// Worker threads of the runtime: two keep a link busy while a handshake is computed, more only cost memory.
-const WORKER_THREADS: usize = 2;
+/// Worker threads of the runtime. A bridge carries streams on a thread of its own; the rest of a node waits most of the
+/// time, and a second thread would only cost memory and wake-ups.
+const WORKER_THREADS: usize = 1;
 
 fn main() -> ExitCode {
     let args = match args::Args::try_parse() {
