@@ -33,6 +33,7 @@ pub mod event;
 mod ids;
 mod inbound;
 mod io;
+mod likeness;
 pub mod limits;
 mod machine;
 mod outbound;
@@ -41,6 +42,7 @@ mod timeline;
 
 pub use ids::{ChainHash, Epoch, Head, MessageId, SessionId};
 pub use io::{Dialled, Fetched, Input, Output, SendError, SessionKey};
+pub use likeness::same_name;
 pub use machine::Conversation;
 pub use state::{ContactView, Totals, Warning};
 pub use timeline::{Direction, Item, ItemState, Timeline};

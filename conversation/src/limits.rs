@@ -26,6 +26,12 @@ pub const HOLDINGS_PER_HELLO: usize = 64;
 pub const RECENT_MESSAGES: usize = 2 * WINDOW_MESSAGES;
 /// How many times one message may be refused before it is given up.
 pub const MAX_REFUSALS: u32 = 3;
+/// Claims of one peer to hold what we do not know of, without any progress between them, before its session ends.
+pub const MAX_DOUBTS: u32 = 16;
+/// Epochs of ours that we know only from one peer's claims: as many as a `Hello` names.
+pub const CLAIMED_EPOCHS: usize = HOLDINGS_PER_HELLO;
+/// Other keys under one contact's name that are told of.
+pub const CLASHES_PER_CONTACT: usize = 16;
 /// Sessions of one peer at one time: the one that stays, and those being replaced.
 pub const SESSIONS_PER_PEER: usize = 4;
 /// The longest reason taken over from a peer, bytes.

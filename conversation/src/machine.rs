@@ -1,6 +1,6 @@
 //! The machine: takes inputs, keeps the folded state and the sessions, and says what must be done.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use identity::NodeId;
 use proto::history::v1::{self as history, Event, event::Kind};
@@ -228,9 +228,5 @@ impl Conversation {
     /// Whether this process wrote in that epoch, so that nobody can hold more of it than we do.
     fn is_own_epoch(&self, epoch: Epoch) -> bool {
         (0..=self.epochs).any(|count| Epoch::derive(&self.seed, count) == epoch)
-    }
-
-    fn peers_with_sessions(&self) -> BTreeSet<NodeId> {
-        self.links.iter().filter(|(_, link)| link.active.is_some()).map(|(peer, _)| *peer).collect()
     }
 }

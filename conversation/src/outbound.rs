@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::{
     Epoch, Head, MessageId,
-    limits::{HOLDINGS_PER_HELLO, WINDOW_BYTES, WINDOW_MESSAGES},
+    limits::{CLAIMED_EPOCHS, HOLDINGS_PER_HELLO, WINDOW_BYTES, WINDOW_MESSAGES},
 };
 
 /// Every so many messages the position in the log is remembered, so that one can be found again without reading all.
@@ -99,14 +99,13 @@ impl Outbound {
     /// Judges what the peer says to hold.
     pub(crate) fn judge(&self, epoch: Epoch, claimed: Head) -> Claim {
         let Some(known) = self.find(epoch) else {
-            return if claimed.through == 0 { Claim::Known } else { Claim::Ahead { ours: 0 } };
+            let claimed_only = self.epochs.iter().filter(|epoch| epoch.durable.through == 0).count();
+            let known = claimed.through == 0 || claimed_only >= CLAIMED_EPOCHS;
+            return if known { Claim::Known } else { Claim::Ahead { ours: 0 } };
         };
         if claimed.through > known.durable.through {
-            return if claimed.through <= known.ahead {
-                Claim::Known
-            } else {
-                Claim::Ahead { ours: known.durable.through }
-            };
+            // Told once: how much more it holds changes nothing.
+            return if known.ahead > 0 { Claim::Known } else { Claim::Ahead { ours: known.durable.through } };
         }
         let waiting = self
             .outbox

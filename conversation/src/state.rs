@@ -130,6 +130,12 @@ impl State {
         self.clashes.contains(&(contact, other))
     }
 
+    /// How many other keys under a contact's name were told of.
+    pub(crate) fn clashes_of(&self, contact: NodeId) -> usize {
+        let (first, last) = (NodeId::from_bytes([0; 32]), NodeId::from_bytes([0xff; 32]));
+        self.clashes.range((contact, first)..=(contact, last)).count()
+    }
+
     pub(crate) fn totals(&self) -> Totals {
         self.contacts.values().fold(Totals::default(), |sum, contact| Totals {
             queued: sum.queued + contact.outbound.outbox().len(),

@@ -8,7 +8,11 @@ use proto::{
 };
 
 use super::{Conversation, frames::shorten};
-use crate::{ChainHash, Epoch, Head, Output, SessionKey, event, limits::MAX_REFUSALS, outbound::Claim};
+use crate::{
+    ChainHash, Epoch, Head, Output, SessionKey, event,
+    limits::{MAX_DOUBTS, MAX_REFUSALS},
+    outbound::Claim,
+};
 
 impl Conversation {
     pub(super) fn on_delivered(&mut self, peer: NodeId, delivered: chat::Delivered, out: &mut Vec<Output>) {
@@ -35,6 +39,7 @@ impl Conversation {
         match contact.outbound.judge(epoch, head) {
             Claim::Known => {}
             Claim::News => self.on_news(peer, epoch, (head.through, at_ms), out),
+            Claim::Contradicts | Claim::Ahead { .. } if self.is_doubtful(peer, out) => {}
             Claim::Contradicts => {
                 self.on_contradiction(peer, (epoch, head.through), "its hash differs", out);
             }
@@ -58,7 +63,22 @@ impl Conversation {
         }
     }
 
+    /// Whether a peer claims to hold what it cannot, again and again: then its session ends, and nothing is written
+    /// down any more. Progress clears it.
+    fn is_doubtful(&mut self, peer: NodeId, out: &mut Vec<Output>) -> bool {
+        let Some(link) = self.links.get_mut(&peer) else { return false };
+        link.doubts += 1;
+        let (doubtful, active) = (link.doubts > MAX_DOUBTS, link.active);
+        if let Some(key) = active.filter(|_| doubtful) {
+            self.break_off(key, "it claims to hold what was never written", out);
+        }
+        doubtful
+    }
+
     fn on_news(&mut self, peer: NodeId, epoch: Epoch, (through, at_ms): (u64, u64), out: &mut Vec<Output>) {
+        if let Some(link) = self.links.get_mut(&peer) {
+            link.doubts = 0;
+        }
         let session = self.links.get(&peer).and_then(|link| link.active);
         let via = session.and_then(|key| self.sessions.get(&key)).map(|session| event::nodes(&session.via));
         let event = history::DeliveredThere {

@@ -62,6 +62,8 @@ impl Conversation {
         let peer = session.peer;
         let Some(link) = self.links.get_mut(&peer).filter(|link| link.active == Some(key)) else { return };
         link.stalled = None;
+        // What was resent before may have been dropped: what is still lost shows in the holdings.
+        link.catch_up = None;
         self.on_holdings(peer, holdings, out);
         self.resume(peer, out);
     }

@@ -4,7 +4,11 @@ use identity::NodeId;
 use proto::history::v1::{self as history, event::Kind};
 
 use super::Conversation;
-use crate::{Output, limits::MAX_CONTACTS};
+use crate::{
+    Output,
+    likeness::same_name as same,
+    limits::{CLASHES_PER_CONTACT, MAX_CONTACTS},
+};
 
 impl Conversation {
     pub(super) fn handle_name(&mut self, id: NodeId, name: String, out: &mut Vec<Output>) {
@@ -46,7 +50,8 @@ impl Conversation {
             self.state.contacts.iter().find(|(id, contact)| {
                 **id != other && contact.pinned && same(&contact.name, name) && !known(id)
             });
-        if let Some(contact) = contact.map(|(id, _)| *id) {
+        let contact = contact.map(|(id, _)| *id);
+        if let Some(contact) = contact.filter(|id| self.state.clashes_of(*id) < CLASHES_PER_CONTACT) {
             let clash = history::NameClash {
                 contact: contact.to_bytes(),
                 other: other.to_bytes(),
@@ -56,9 +61,4 @@ impl Conversation {
             out.push(Output::Warned);
         }
     }
-}
-
-/// Names that a person would take for the same.
-fn same(one: &str, other: &str) -> bool {
-    !one.is_empty() && one.to_lowercase() == other.to_lowercase()
 }

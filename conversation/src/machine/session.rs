@@ -36,6 +36,8 @@ pub(super) struct Link {
     pub(super) stalled: Option<String>,
     /// The message refused last, and how often.
     pub(super) refusal: Option<(Epoch, u64, u32)>,
+    /// What it claimed to hold and cannot, since it last took something.
+    pub(super) doubts: u32,
     /// Messages being numbered anew.
     pub(super) renumbering: usize,
     /// `Resume` is owed once they are.
@@ -205,8 +207,12 @@ impl Conversation {
     }
 
     pub(super) fn handle_closed(&mut self, key: SessionKey, out: &mut Vec<Output>) {
-        if let Some(session) = self.sessions.remove(&key) {
-            self.on_inactive(session.peer, key, out);
+        let Some(session) = self.sessions.remove(&key) else { return };
+        let peer = session.peer;
+        self.on_inactive(peer, key, out);
+        let stranger = !self.state.contacts.contains_key(&peer);
+        if stranger && self.sessions.values().all(|other| other.peer != peer) {
+            self.links.remove(&peer);
         }
     }
 

@@ -88,7 +88,8 @@ impl Conversation {
             contact.outbound.revert();
             contact.inbound.revert();
         }
-        for peer in self.peers_with_sessions() {
+        let renumbering: Vec<_> = self.links.keys().copied().collect();
+        for peer in renumbering {
             self.on_renumbering_failed(peer, out);
         }
         self.block_all(reason, out);
