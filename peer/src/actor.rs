@@ -1,7 +1,7 @@
 //! The one owner of conversation, sessions and dials: inputs in, what the core says must be done out.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
     time::Instant,
 };
@@ -23,6 +23,7 @@ use self::{
 use crate::{
     chat::Incoming,
     command::{Command, CommandError, Sent},
+    history,
     limits::{SESSION_EVENTS, TURN, TYPING_PACE},
     metrics::Metrics,
     session::SessionEvent,
@@ -73,9 +74,15 @@ pub(crate) struct Actor {
     active: BTreeMap<NodeId, SessionKey>,
     next_session: SessionKey,
     dials: BTreeMap<NodeId, Dial>,
+    /// How many of them are under way.
+    dialling: usize,
+    /// Peers that wait for one of those to end.
+    postponed: BTreeSet<NodeId>,
     events: mpsc::Sender<SessionEvent>,
     dialled: mpsc::Sender<DialOutcome>,
-    fetched: mpsc::Sender<Input>,
+    fetched: mpsc::Sender<history::Read>,
+    /// Peers for whom messages are read back, and from where to begin anew.
+    fetching: HashMap<NodeId, Option<u64>>,
     next_request: u64,
     requests: HashMap<u64, Request>,
     waiters: HashMap<MessageId, Vec<oneshot::Sender<Option<MessageId>>>>,
@@ -102,7 +109,7 @@ enum Request {
 struct FromTasks {
     events: mpsc::Receiver<SessionEvent>,
     dialled: mpsc::Receiver<DialOutcome>,
-    fetched: mpsc::Receiver<Input>,
+    fetched: mpsc::Receiver<history::Read>,
 }
 
 /// What woke the actor.
@@ -114,7 +121,7 @@ enum Wake {
     Incoming(Option<Incoming>),
     Discovered(Option<Discovered>),
     Dialled(Option<DialOutcome>),
-    Fetched(Option<Input>),
+    Fetched(Option<history::Read>),
     Timer,
 }
 
@@ -139,9 +146,12 @@ impl Actor {
             active: BTreeMap::new(),
             next_session: 1,
             dials: BTreeMap::new(),
+            dialling: 0,
+            postponed: BTreeSet::new(),
             events,
             dialled,
             fetched,
+            fetching: HashMap::new(),
             next_request: 1,
             requests: HashMap::new(),
             waiters: HashMap::new(),
@@ -180,6 +190,9 @@ impl Actor {
                 wake => self.handle(wake),
             }
             self.take_turns(&mut inboxes, &mut tasks);
+            if deadline <= Instant::now() {
+                self.handle_timer();
+            }
             self.settle();
         }
         self.finish(tasks).await;
@@ -193,25 +206,29 @@ impl Actor {
             Wake::Incoming(Some(incoming)) => self.handle_incoming(incoming),
             Wake::Discovered(Some(event)) => self.handle_discovered(event),
             Wake::Dialled(Some(outcome)) => self.handle_dialled(outcome),
-            Wake::Fetched(Some(input)) => self.feed(input),
+            Wake::Fetched(Some(read)) => self.handle_fetched(read),
             Wake::Timer => self.handle_timer(),
             _ => {}
         }
     }
 
-    /// Takes what else is there, a bounded part of each queue, so that one commit serves many.
+    /// Takes what else is there, a bounded part of each queue, so that one commit serves many and no queue that is
+    /// never empty keeps the others from their turn.
     fn take_turns(&mut self, inboxes: &mut Inboxes, tasks: &mut FromTasks) {
         for _ in 0..TURN {
-            if self.core.is_busy() {
+            let mut wakes = vec![];
+            wakes.extend(tasks.fetched.try_recv().ok().map(|it| Wake::Fetched(Some(it))));
+            wakes.extend(tasks.dialled.try_recv().ok().map(|it| Wake::Dialled(Some(it))));
+            wakes.extend(inboxes.discovered.try_recv().ok().map(|it| Wake::Discovered(Some(it))));
+            wakes.extend(inboxes.incoming.try_recv().ok().map(|it| Wake::Incoming(Some(it))));
+            if !self.core.is_busy() {
+                wakes.extend(tasks.events.try_recv().ok().map(|it| Wake::Session(Some(it))));
+                wakes.extend(inboxes.commands.try_recv().ok().map(|it| Wake::Command(Some(it))));
+            }
+            if wakes.is_empty() {
                 return;
             }
-            let event = tasks.events.try_recv().ok();
-            let command = inboxes.commands.try_recv().ok();
-            if event.is_none() && command.is_none() {
-                return;
-            }
-            event.into_iter().for_each(|event| self.handle_session(event));
-            command.into_iter().for_each(|command| self.handle_command(command));
+            wakes.into_iter().for_each(|wake| self.handle(wake));
         }
     }
 

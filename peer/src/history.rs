@@ -1,7 +1,7 @@
 //! Reading the history. Everything in here blocks on the disk: to be called on a thread that may.
 
 use bytes::Bytes;
-use conversation::{Conversation, Fetched, Input, Item, Timeline, event, limits::FETCH_MESSAGES};
+use conversation::{Conversation, Fetched, Item, Timeline, event, limits::FETCH_MESSAGES};
 use identity::NodeId;
 use proto::history::v1::{Event, event::Kind};
 use storage::{Log, ReadError};
@@ -24,8 +24,17 @@ pub(crate) fn replay(log: &Log, core: &mut Conversation) -> Result<(), StartErro
     Ok(())
 }
 
+/// What was read back for a peer that lost it.
+#[derive(Debug)]
+pub(crate) struct Read {
+    pub(crate) peer: NodeId,
+    pub(crate) messages: Vec<Fetched>,
+    /// Where reading goes on; `None` at the end.
+    pub(crate) next: Option<u64>,
+}
+
 /// Own messages to a peer, from a position on.
-pub(crate) fn fetch(log: &Log, peer: NodeId, from: u64) -> Result<Input, ReadError> {
+pub(crate) fn fetch(log: &Log, peer: NodeId, from: u64) -> Result<Read, ReadError> {
     let wanted = peer.to_bytes();
     let mut messages = Vec::new();
     let mut next = None;
@@ -42,7 +51,7 @@ pub(crate) fn fetch(log: &Log, peer: NodeId, from: u64) -> Result<Input, ReadErr
             messages.push(Fetched { envelope: message.envelope });
         }
     }
-    Ok(Input::Fetched { peer, messages, next })
+    Ok(Read { peer, messages, next })
 }
 
 /// What changed in the history since the last look: a reader of the inbox.

@@ -6,6 +6,8 @@ use conversation::limits::{FETCH_MESSAGES, WINDOW_MESSAGES};
 
 /// Sessions at once, in both directions. About 60 KiB each.
 pub const MAX_SESSIONS: usize = 1_024;
+/// Of these, so many are kept for peers that one has talked to: strangers cannot take the last ones.
+pub const SESSIONS_OF_CONTACTS: usize = 256;
 /// The largest encoded frame.
 pub const MAX_FRAME_BYTES: usize = 256 * 1024;
 /// Frames that wait to be sent on one session: the window, a batch that is sent again, and receipts. A peer that does

@@ -116,7 +116,18 @@ impl Actor {
 
     /// Dials a peer if something waits for it, or if there is a better way than the one in use.
     pub(super) fn consider(&mut self, peer: NodeId) {
-        if self.dials.get(&peer).is_some_and(|dial| !dial.is_due()) || self.running_dials() >= MAX_DIALS {
+        if !self.active.contains_key(&peer) && self.core.contact(peer).is_none() {
+            // A stranger that came and went leaves nothing behind.
+            if self.dials.get(&peer).is_some_and(|dial| !dial.running) {
+                self.dials.remove(&peer);
+            }
+            return;
+        }
+        if self.dials.get(&peer).is_some_and(|dial| !dial.is_due()) {
+            return;
+        }
+        if self.dialling >= MAX_DIALS {
+            self.postponed.insert(peer);
             return;
         }
         let snapshot = self.discovery.snapshot();
@@ -139,6 +150,7 @@ impl Actor {
             return;
         }
         self.dials.entry(peer).or_default().running = true;
+        self.dialling += 1;
         let (own, dialled) = (self.announcer.clone(), self.dialled.clone());
         let token = self.group.token().clone();
         self.group.spawn(tracing::debug_span!("dial", peer = %peer.short(), moves), async move {
@@ -155,6 +167,8 @@ impl Actor {
     pub(super) fn handle_dialled(&mut self, DialOutcome { peer, moves, outcome }: DialOutcome) {
         let dial = self.dials.entry(peer).or_default();
         dial.running = false;
+        self.dialling -= 1;
+        self.dirty.extend(std::mem::take(&mut self.postponed));
         // Also after a success: should the peer refuse the session, the next try waits.
         dial.wait();
         match outcome {
@@ -191,6 +205,7 @@ impl Actor {
             dial.doubtful = Some(path);
             dial.not_before = None;
         }
+        self.dirty.push(peer);
     }
 
     pub(super) fn next_dial(&self) -> Option<Instant> {
@@ -212,10 +227,6 @@ impl Actor {
             }
         }
         due
-    }
-
-    fn running_dials(&self) -> usize {
-        self.dials.values().filter(|dial| dial.running).count()
     }
 
     pub(super) fn is_dialling(&self, peer: NodeId) -> bool {

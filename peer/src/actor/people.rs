@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use conversation::same_name;
 use identity::NodeId;
 use proto::node::v1::NodeKind;
 
@@ -23,17 +24,11 @@ impl Actor {
         }
         let known = self.known_names();
         let lower = text.to_lowercase();
-        let exact: Vec<_> =
-            known.iter().filter(|(_, name)| name.as_str() == text).map(|(id, _)| *id).collect();
-        let found: Vec<_> = if exact.is_empty() {
-            let alike = |id: &NodeId, name: &str| {
-                name.to_lowercase() == lower
-                    || (lower.len() >= MIN_PREFIX && id.to_string().starts_with(&lower))
-            };
-            known.iter().filter(|(id, name)| alike(id, name)).map(|(id, _)| *id).collect()
-        } else {
-            exact
+        // Also when one of several is written just so: whoever chose that spelling may mean to be taken for the other.
+        let alike = |id: &NodeId, name: &str| {
+            same_name(name, text) || (lower.len() >= MIN_PREFIX && id.to_string().starts_with(&lower))
         };
+        let found: Vec<_> = known.iter().filter(|(id, name)| alike(id, name)).map(|(id, _)| *id).collect();
         match found.as_slice() {
             [id] => Ok(*id),
             [] => Err(CommandError::Unknown(format!(

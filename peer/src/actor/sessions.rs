@@ -13,7 +13,7 @@ use super::Actor;
 use crate::{
     chat::Incoming,
     dial,
-    limits::{FRAMES_WAITING, MAX_SESSIONS, TYPING_LASTS},
+    limits::{FRAMES_WAITING, MAX_SESSIONS, SESSIONS_OF_CONTACTS, TYPING_LASTS},
     path::{self, Path},
     session::{End, Session, SessionEvent, Usage, close_frame},
     wall,
@@ -39,7 +39,9 @@ impl Actor {
     /// Somebody opened a session with us; TLS has proven who.
     pub(super) fn handle_incoming(&mut self, incoming: Incoming) {
         let Incoming { peer, info, stream, reply } = incoming;
-        if self.sessions.len() >= MAX_SESSIONS {
+        let contact = self.core.contact(peer).is_some();
+        let most = if contact { MAX_SESSIONS } else { MAX_SESSIONS - SESSIONS_OF_CONTACTS };
+        if self.sessions.len() >= most {
             let _ = reply.send(Err(Status::resource_exhausted("too many sessions; try again later")));
             return;
         }

@@ -45,19 +45,37 @@ impl Actor {
         }
     }
 
-    /// Reads messages back for a peer that lost them.
-    pub(super) fn on_fetch(&self, peer: NodeId, from: u64) {
+    /// Reads messages back for a peer that lost them. One reading for each peer: one that is asked for meanwhile
+    /// replaces the one under way.
+    pub(super) fn on_fetch(&mut self, peer: NodeId, from: u64) {
+        if let Some(instead) = self.fetching.get_mut(&peer) {
+            *instead = Some(from);
+            return;
+        }
+        self.fetching.insert(peer, None);
         let (log, fetched) = (self.writer.log().clone(), self.fetched.clone());
         self.group.spawn(tracing::debug_span!("fetch", peer = %peer.short()), async move {
             let read = tokio::task::spawn_blocking(move || history::fetch(&log, peer, from)).await;
-            match read {
-                Ok(Ok(input)) => {
-                    let _ = fetched.send(input).await;
+            let read = match read {
+                Ok(Ok(read)) => read,
+                failed => {
+                    let error = failed.map(|read| read.err().map(|error| error.to_string()));
+                    tracing::warn!(?error, "messages could not be read back; trying again");
+                    tokio::time::sleep(STORE_PAUSE).await;
+                    history::Read { peer, messages: Vec::new(), next: Some(from) }
                 }
-                Ok(Err(error)) => tracing::warn!(%error, "messages could not be read back"),
-                Err(error) => tracing::warn!(%error, "messages could not be read back"),
-            }
+            };
+            // The actor ends: then nobody needs them.
+            let _ = fetched.send(read).await;
         });
+    }
+
+    pub(super) fn handle_fetched(&mut self, read: history::Read) {
+        let history::Read { peer, messages, next } = read;
+        match self.fetching.remove(&peer).flatten() {
+            Some(from) => self.on_fetch(peer, from),
+            None => self.feed(Input::Fetched { peer, messages, next }),
+        }
     }
 
     /// Says goodbye on all sessions, and stores what is on its way.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use identity::tls::{ALPN_H2, Expected, Identity, client_config, server_name};
-use proto::chat::v1::{Message, close::Reason, frame::Kind};
+use proto::chat::v1::{Delivered, Holding, Message, close::Reason, frame::Kind};
+use runtime::TaskGroup;
 
 use crate::{
     stranger::Stranger,
@@ -96,9 +97,44 @@ async fn frames_that_break_the_protocol_end_the_session() {
 async fn a_frame_of_an_unknown_kind_is_ignored() {
     let ben = start("ben", &[]).await;
     let mut stranger = Stranger::hello(&ben).await;
-    stranger.say(Kind::Typing(proto::chat::v1::Typing { active: true })).await;
+    stranger.say_something_new().await;
     stranger.write(1, "one").await;
     assert!(matches!(stranger.hear().await, Some(Kind::Delivered(_))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_claims_again_and_again_to_hold_what_was_never_written_is_sent_away() {
+    let mut ben = start("ben", &[]).await;
+    let mut stranger = Stranger::hello(&ben).await;
+    stranger.write(1, "one").await;
+    assert!(matches!(stranger.hear().await, Some(Kind::Delivered(_))));
+    for claim in 0..conversation::limits::MAX_DOUBTS + 1 {
+        let epoch = Bytes::from(u128::from(claim).to_be_bytes().to_vec());
+        let holding = Holding { epoch, through: 7, hash: vec![1; 32].into() };
+        stranger.say(Kind::Delivered(Delivered { holding: Some(holding), at_ms: 0 })).await;
+    }
+    expect_protocol_close(&mut stranger).await;
+    let told = ben.status().await.warnings.iter().filter(|warning| !warning.contains("clock")).count();
+    assert!(told <= conversation::limits::MAX_DOUBTS as usize, "{told} warnings");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_never_stops_talking_keeps_nobody_else_from_being_served() {
+    let mut ben = start("ben", &[]).await;
+    let noisy = Stranger::hello(&ben).await;
+    let group = TaskGroup::new();
+    group.spawn(tracing::Span::none(), async move {
+        loop {
+            noisy.say(Kind::Typing(proto::chat::v1::Typing { active: true })).await;
+        }
+    });
+    for _ in 0..3 {
+        let mut other = Stranger::hello(&ben).await;
+        other.write(1, "and I").await;
+        assert!(matches!(other.hear().await, Some(Kind::Delivered(_))));
+    }
+    assert_eq!(ben.texts().await.len(), 3);
+    group.abort();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -53,6 +53,14 @@ impl Stranger {
         stranger
     }
 
+    /// A frame as this side decodes one of a later version: of no kind that it knows.
+    pub(crate) async fn say_something_new(&self) {
+        // Field 99, a message of no bytes: `(99 << 3) | 2` as a varint.
+        let unknown = Frame::decode(&[0x9a, 0x06, 0x00][..]).unwrap();
+        assert_eq!(unknown.kind, None);
+        self.frames.send(unknown).await.unwrap();
+    }
+
     pub(crate) async fn say(&self, kind: Kind) {
         self.frames.send(Frame { kind: Some(kind) }).await.unwrap();
     }
