@@ -65,9 +65,12 @@ impl Control for ControlService {
     }
 
     async fn explain(&self, request: Request<ExplainRequest>) -> Result<Response<ExplainResponse>, Status> {
-        // Whoever was refused for want of a registration may ask why.
-        self.caller(&request)?;
         let destination = node_id(&request.get_ref().destination)?;
+        // Whoever was refused for want of a registration may ask why, and hears that and nothing of others.
+        let caller = self.caller(&request)?;
+        if !self.is_member(caller.id) {
+            return Ok(Response::new(report::not_registered()));
+        }
         Ok(Response::new(report::explain(&self.shared, destination).await?))
     }
 

@@ -97,7 +97,7 @@ pub(crate) fn listen(
     let ip = ip.unwrap_or_else(any_address);
     let (greeting, r_greeting) = tcp(ip, ports.greeting, before.greeting, GREETING)?;
     let (control, r_control) = tcp(ip, ports.control, before.control, CONTROL)?;
-    let (metrics, r_metrics) = tcp(ip, ports.metrics, before.metrics, METRICS)?;
+    let (metrics, r_metrics) = tcp(Ipv4Addr::LOCALHOST.into(), ports.metrics, before.metrics, METRICS)?;
     let bind = |port| {
         let settings = EndpointSettings { listen: SocketAddr::new(ip, port), congestion: *congestion };
         LinkEndpoint::bind(identity, &settings)
@@ -205,7 +205,7 @@ mod tests {
         let identity = Identity::ephemeral().unwrap();
         let event_loop = EventLoop::start("links", Duration::ZERO).unwrap();
         let take = |data: &Path, ports: &BridgePorts| {
-            let listen_at = Some(IpAddr::from([127, 0, 0, 1]));
+            let listen_at = Some(IpAddr::from([127, 0, 0, 2]));
             let config =
                 BridgeConfig { listen: listen_at, ports: *ports, ..BridgeConfig::new(data, "a", "b") };
             listen(&config, &identity, &event_loop)
@@ -213,6 +213,7 @@ mod tests {
         let first = take(one.path(), &BridgePorts::default()).unwrap();
         let second = take(two.path(), &BridgePorts::default()).unwrap();
         let addresses = second.addresses;
+        assert_eq!(addresses.metrics.ip(), Ipv4Addr::LOCALHOST, "whatever the others listen on");
         assert_ne!(addresses.proxy, first.addresses.proxy);
         assert_ne!(addresses.link, first.addresses.link);
         let asked = BridgePorts { control: Port::Exact(addresses.control.port()), ..BridgePorts::default() };

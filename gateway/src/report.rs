@@ -6,7 +6,7 @@ use identity::{Network, NodeId};
 use prost::Message as _;
 use proto::{
     bridge::v1::{
-        ExplainResponse, KnownPeer, Link, LinksResponse, PeersResponse, StatusResponse, WakeResponse,
+        ExplainResponse, KnownPeer, Link, LinksResponse, PeersResponse, Refusal, StatusResponse, WakeResponse,
     },
     node::v1::NodeKind,
 };
@@ -175,6 +175,16 @@ pub(crate) async fn explain(shared: &Inner, destination: NodeId) -> Result<Expla
         sentence: explanation.sentence,
         route: explanation.route.into_iter().map(NodeId::to_bytes).collect(),
     })
+}
+
+/// Why a node that is not of this network was refused.
+pub(crate) fn not_registered() -> ExplainResponse {
+    ExplainResponse {
+        refusal: Refusal::NotRegistered.into(),
+        sentence: "this bridge serves the nodes of its own network, and you have not registered with it"
+            .into(),
+        route: Vec::new(),
+    }
 }
 
 /// What waking this peer comes to. Nothing is promised that nobody does.

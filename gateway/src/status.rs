@@ -64,14 +64,16 @@ impl From<AdminError> for Status {
             AdminError::Trust(TrustError::Settings(_))
             | AdminError::Links(LinkListError::Settings(_))
             | AdminError::Invite(InviteError::Settings(_))
-            | AdminError::Redeem(RedeemError::Settings(_)) => Self::internal(text),
-            AdminError::Redeem(_) | AdminError::NotJoined { .. } => Self::failed_precondition(text),
+            | AdminError::Redeem(RedeemError::Settings(_))
+            | AdminError::Settings(_) => Self::internal(text),
+            AdminError::Redeem(_) | AdminError::NotJoined { .. } | AdminError::NoAddress => {
+                Self::aborted(text)
+            }
             AdminError::Token(_) | AdminError::Url(_) | AdminError::Address(_) | AdminError::Valid => {
                 Self::invalid_argument(text)
             }
             AdminError::NoSuchLink(_) => Self::not_found(text),
             AdminError::Ambiguous { .. } => Self::failed_precondition(text),
-            AdminError::NoAddress => Self::failed_precondition(text),
             AdminError::Stopping => Self::unavailable(text),
         }
     }

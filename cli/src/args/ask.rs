@@ -63,10 +63,15 @@ pub(crate) struct Invite {
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) address: Option<String>,
     /// How long the token is good for, such as 10m or 2h
-    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = validity)]
     pub(crate) valid: std::time::Duration,
     #[command(flatten)]
     pub(crate) data: DataArgs,
+}
+
+fn validity(text: &str) -> Result<std::time::Duration, String> {
+    let valid = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if valid.as_secs() == 0 { Err("less than a second is no time to use it".into()) } else { Ok(valid) }
 }
 
 #[derive(Debug, ClapArgs)]

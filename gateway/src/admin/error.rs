@@ -7,6 +7,7 @@ use crate::{
     limits::MAX_INVITATION,
     link_list::LinkListError,
     link_url::InvalidLinkUrl,
+    settings::SettingsError,
     trust::TrustError,
 };
 
@@ -26,6 +27,9 @@ pub(crate) enum AdminError {
     Token(#[from] TokenError),
     #[error(transparent)]
     Url(#[from] InvalidLinkUrl),
+    /// What was asked for holds in this run, and may not after a restart.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
     #[error("that is not an address to be dialled: {0}; write HOST:PORT")]
     Address(String),
     #[error("an invitation may be good for at most {} days", MAX_INVITATION.as_secs() / 86_400)]

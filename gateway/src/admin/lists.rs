@@ -3,7 +3,10 @@
 use std::{
     collections::BTreeSet,
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
 };
 
 use bytes::Bytes;
@@ -25,7 +28,12 @@ use crate::{
 
 /// The lists of a bridge. Cheap to clone. Changes write files: they run where blocking is allowed.
 #[derive(Debug, Clone)]
-pub(crate) struct Lists(Arc<Mutex<Opened>>);
+pub(crate) struct Lists {
+    opened: Arc<Mutex<Opened>>,
+    /// Until when some invitation is open, milliseconds since 1970: asked by the thread that carries streams, which
+    /// must not wait for a lock that is held while files are written.
+    open_until: Arc<AtomicI64>,
+}
 
 /// The lists themselves.
 #[derive(Debug)]
@@ -52,8 +60,9 @@ impl Lists {
         let trust = TrustList::load(data, own, &options)?;
         let ledger = Ledger::load(data)?;
         let (trusted, watched) = watch::channel(trust.ids());
-        let lists = Opened { trust, links, ledger, trusted, actor };
-        Ok((Self(Arc::new(Mutex::new(lists))), watched))
+        let open_until = Arc::new(AtomicI64::new(ledger.open_until()));
+        let opened = Arc::new(Mutex::new(Opened { trust, links, ledger, trusted, actor }));
+        Ok((Self { opened, open_until }, watched))
     }
 
     pub(crate) fn look<T>(&self, look: impl FnOnce(&Opened) -> T) -> T {
@@ -67,7 +76,12 @@ impl Lists {
         F: FnOnce(&mut Opened) -> Result<T, AdminError> + Send + 'static,
     {
         let lists = self.clone();
-        let done = tokio::task::spawn_blocking(move || change(&mut lists.lock()));
+        let done = tokio::task::spawn_blocking(move || {
+            let mut opened = lists.lock();
+            let outcome = change(&mut opened);
+            lists.open_until.store(opened.ledger.open_until(), Ordering::Relaxed);
+            outcome
+        });
         done.await.map_err(|_| AdminError::Stopping)?
     }
 
@@ -82,11 +96,11 @@ impl Lists {
 
     /// Whether some invitation is open: else a stranger need not be heard.
     pub(crate) fn is_open(&self) -> bool {
-        self.look(|lists| lists.ledger.is_open(wall::now_ms()))
+        wall::now_ms() < self.open_until.load(Ordering::Relaxed)
     }
 
     fn lock(&self) -> MutexGuard<'_, Opened> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -106,6 +120,7 @@ impl Opened {
         if !matches!(removed, Ok(false)) {
             self.tell(id, false);
         }
+        self.ledger.forget(id)?;
         Ok(removed?)
     }
 

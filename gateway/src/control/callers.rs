@@ -22,9 +22,7 @@ pub(crate) enum Refused {
     TooManyFollowers,
     #[error("only nodes of this bridge's network may ask this: register first")]
     NotRegistered,
-    #[error(
-        "this needs a place on the operators' list (`operators` in the bridge's configuration), or the local socket"
-    )]
+    #[error("this needs a place on the operators' list (`--operator`), or the local socket")]
     NoOperator,
     #[error("this bridge is stopping; use another one")]
     Draining,
@@ -66,12 +64,13 @@ impl ControlService {
     /// A node of this network, or an operator.
     pub(super) fn member<T>(&self, request: &Request<T>) -> Result<Caller, Refused> {
         let caller = self.caller(request)?;
-        let is_local = self.shared.table.peer(&caller.id).is_some_and(|known| known.is_local());
-        if is_local || self.shared.operators.contains(&caller.id) {
-            Ok(caller)
-        } else {
-            Err(Refused::NotRegistered)
-        }
+        if self.is_member(caller.id) { Ok(caller) } else { Err(Refused::NotRegistered) }
+    }
+
+    /// Whether this is a node of this network, or an operator.
+    pub(super) fn is_member(&self, id: NodeId) -> bool {
+        let is_local = self.shared.table.peer(&id).is_some_and(|known| known.is_local());
+        is_local || self.shared.operators.contains(&id)
     }
 
     /// An operator.

@@ -65,9 +65,19 @@ impl Ledger {
         Ok(Self { path, rows })
     }
 
-    /// Whether some invitation waits for its bridge, or for its bridge to come again.
-    pub(crate) fn is_open(&self, now_ms: i64) -> bool {
-        self.rows.values().any(|row| row.expires_ms > now_ms || row.used_by.is_some())
+    /// Until when some invitation waits for its bridge; 0: none does. A bridge that used one is trusted, and needs none
+    /// to come again.
+    pub(crate) fn open_until(&self) -> i64 {
+        let unused = self.rows.values().filter(|row| row.used_by.is_none());
+        unused.map(|row| row.expires_ms).max().unwrap_or(0)
+    }
+
+    /// Forgets what a bridge used: it is trusted no longer, and must not come back by it.
+    pub(crate) fn forget(&mut self, by: NodeId) -> Result<(), SettingsError> {
+        let by = by.to_string();
+        let before = self.rows.len();
+        self.rows.retain(|_, row| row.used_by.as_ref() != Some(&by));
+        if self.rows.len() == before { Ok(()) } else { settings::store(&self.path, &self.rows) }
     }
 
     /// Remembers a new invitation durably.
@@ -91,13 +101,14 @@ impl Ledger {
     }
 
     /// Lets `by` in if the secret belongs to an open invitation, which is durably used up before this returns.
-    /// The same bridge may show it again: its first answer may have been lost.
+    /// The same bridge may show it again until it expires: its first answer may have been lost.
     pub(crate) fn redeem(&mut self, secret: &[u8], by: NodeId, now_ms: i64) -> Result<(), RedeemError> {
         let secret = secret.try_into().map_err(|_| RedeemError::Unknown)?;
         // The key is a hash of the secret: how long the look-up takes says nothing about the secret.
         let row = self.rows.get_mut(&hash(secret)).ok_or(RedeemError::Unknown)?;
         match row.used_by.as_ref().and_then(|user| user.parse().ok()) {
-            Some(user) if user == by => return Ok(()),
+            Some(user) if user == by && row.expires_ms > now_ms => return Ok(()),
+            Some(user) if user == by => return Err(RedeemError::Expired),
             Some(user) => return Err(RedeemError::Used { by: user }),
             None if row.expires_ms <= now_ms => return Err(RedeemError::Expired),
             None => row.used_by = Some(by.to_string()),
@@ -135,6 +146,7 @@ mod tests {
         assert!(matches!(ledger.redeem(&[], id(1), 50), Err(RedeemError::Unknown)));
         ledger.redeem(&SECRET, id(1), 50).unwrap();
         ledger.redeem(&SECRET, id(1), 60).unwrap();
+        assert!(matches!(ledger.redeem(&SECRET, id(1), 100), Err(RedeemError::Expired)));
         let mut again = Ledger::load(data.path()).unwrap();
         assert!(matches!(again.redeem(&SECRET, id(2), 50), Err(RedeemError::Used { by }) if by == id(1)));
     }
@@ -145,6 +157,19 @@ mod tests {
         let mut ledger = Ledger::load(data.path()).unwrap();
         ledger.open(&SECRET, 100, 0).unwrap();
         assert!(matches!(ledger.redeem(&SECRET, id(1), 100), Err(RedeemError::Expired)));
+    }
+
+    #[test]
+    fn what_a_bridge_used_is_forgotten_with_it_and_waits_for_nobody() {
+        let data = tempfile::tempdir().unwrap();
+        let mut ledger = Ledger::load(data.path()).unwrap();
+        ledger.open(&SECRET, 100, 0).unwrap();
+        assert_eq!(ledger.open_until(), 100);
+        ledger.redeem(&SECRET, id(1), 50).unwrap();
+        assert_eq!(ledger.open_until(), 0);
+        ledger.forget(id(1)).unwrap();
+        let mut again = Ledger::load(data.path()).unwrap();
+        assert!(matches!(again.redeem(&SECRET, id(1), 50), Err(RedeemError::Unknown)));
     }
 
     #[test]

@@ -129,10 +129,12 @@ async fn attempt(shared: &Arc<Shared>, target: &LinkTarget) -> Result<Ready, Dia
     let _ = said.finish();
     let introduction = greeting.introduction;
     let pair = Pair { bridge: id, introduction, dialled: true, gossip, frames: (send, recv), streams };
-    run::admit(shared, pair).map_err(|code| match code {
+    let admitted = run::admit(shared, pair).map_err(|code| match code {
         Close::NotTrusted => DialError::TrustRemoved,
         _ => DialError::Taken,
-    })
+    })?;
+    shared.forget_invitation(id);
+    Ok(admitted)
 }
 
 /// Resolves when a link that the other side dialled has come up.

@@ -54,9 +54,13 @@ async fn a_draining_bridge_says_so_and_takes_nobody_new() {
 async fn a_stranger_may_ask_why_and_nothing_else() {
     let home = Node::start("home").await;
     let stranger = FakePeer::new("stranger");
+    let mut anna = FakePeer::new("anna");
+    anna.register(&home).await;
     let mut control = stranger.control(&home).await;
-    let request = ExplainRequest { destination: stranger.id().to_bytes() };
-    assert_eq!(control.explain(request).await.unwrap().into_inner().refusal(), Refusal::UnknownPeer);
+    let request = ExplainRequest { destination: anna.id().to_bytes() };
+    let answer = control.explain(request).await.unwrap().into_inner();
+    assert_eq!(answer.refusal(), Refusal::NotRegistered);
+    assert!(!answer.sentence.contains("anna") && answer.route.is_empty(), "{answer:?}");
     let error = control.follow(FollowRequest {}).await.unwrap_err();
     assert_eq!(error.code(), Code::PermissionDenied);
     assert!(error.message().contains("register first"), "{}", error.message());

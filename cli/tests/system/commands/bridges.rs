@@ -60,11 +60,20 @@ fn an_invitation_pairs_two_bridges_once() {
         assert_eq!(text(&trusted[0], "id"), other.id());
     }
     let again = third.causeway(&["join", token]);
-    assert_ne!(again.code, OK, "a token worked twice: {again:?}");
+    assert_eq!(again.code, FAILED, "a token worked twice: {again:?}");
     assert!(third.json(&["links"]).iter().all(|link| link["state"] != "up"));
     assert_answer(&third.causeway(&["join", "causeway1-nonsense"]), USAGE, &["invit"]);
     assert_answer(&tower.causeway(&["invite", "--address", "nonsense"]), USAGE, &[]);
     assert_answer(&tower.causeway(&["invite", "--valid", "never"]), USAGE, &[]);
+    assert_answer(&tower.causeway(&["invite", "--valid", "500ms"]), USAGE, &["second"]);
+
+    // The invitation that let it in does not bring it back.
+    assert_answer(&tower.causeway(&["trust", "remove", &attic.id()]), OK, &["no longer trusted"]);
+    wait_no_link(&tower);
+    eventually("the attic has knocked and was sent away", || {
+        attic.json(&["links"]).iter().any(|link| link["state"] == "refused").then_some(())
+    });
+    assert!(lines(&tower.causeway(&["trust", "list", "--json"]).out).is_empty());
 }
 
 #[test]

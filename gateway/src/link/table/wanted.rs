@@ -67,7 +67,7 @@ impl Shared {
         let wanted = Wanted {
             target: target.clone(),
             ended: ended.clone(),
-            state: LinkState::Waiting,
+            state: LinkState::Connecting,
             since: SystemTime::now(),
             reason: "the first try is under way".into(),
             last: None,
@@ -107,6 +107,13 @@ impl Shared {
                 wanted.since = SystemTime::now();
             }
             reason.clone_into(&mut wanted.reason);
+        }
+    }
+
+    /// The other side trusts this one now: an invitation has done its work, and is shown to nobody again.
+    pub(in crate::link) fn forget_invitation(&self, bridge: NodeId) {
+        if let Some(wanted) = self.state().wanted.get_mut(&bridge) {
+            wanted.target.invitation = None;
         }
     }
 
