@@ -21,9 +21,9 @@ Start here:
   causeway peer --name anna --network home  a peer of your own
   causeway send ben \"hello\"                 from another terminal
 
-Each option can also be set in the environment, as CAUSEWAY_ and its name, or in the file that --config names
-(default: causeway/config.toml in the configuration folder). The command line comes first, then the environment,
-then the file.
+The options of `peer` and `bridge`, and those of logging, can also be set in the environment, as CAUSEWAY_ and their
+name, or in the file that --config names (default: causeway/config.toml in the configuration folder). The command
+line comes first, then the environment, then the file.
 
 Exit codes:
   0  done                     4  nobody, or more than one, has that name
@@ -96,7 +96,7 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  causeway invite --address cloud.example.org:30020")]
     Invite(Invite),
     /// Use such a token: the two bridges trust each other and are linked
-    #[command(after_help = "Example:\n  causeway join cwi1...")]
+    #[command(after_help = "Example:\n  causeway join causeway1-...")]
     Join(Join),
     /// Which bridges a bridge trusts
     #[command(after_help = "Example:\n  causeway trust add NODEID\n  causeway trust list")]

@@ -29,6 +29,10 @@ pub(super) async fn run(args: Send) -> anyhow::Result<()> {
     } else {
         output::line(&inbox::state_line(&message))?;
     }
+    if message.state() == DeliveryState::Refused {
+        let sentence = format!("refused: {}", output::harmless(&message.reason));
+        return Err(Fault::error(Failure::Other, sentence));
+    }
     let there = matches!(message.state(), DeliveryState::AtPeer | DeliveryState::Read);
     if args.wait.is_some() && !there {
         let why = if message.reason.is_empty() { String::new() } else { format!(" ({})", message.reason) };
@@ -38,11 +42,21 @@ pub(super) async fn run(args: Send) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// All of it, or an error: a text that is cut is another text.
 fn from_stdin() -> anyhow::Result<String> {
-    let mut text = String::new();
-    std::io::stdin()
-        .take(MAX_TEXT_BYTES + 1)
-        .read_to_string(&mut text)
+    let mut bytes = Vec::new();
+    let source = std::io::stdin().lock();
+    // One more than fits, and the line end that most programs write behind it.
+    source
+        .take(MAX_TEXT_BYTES + 2)
+        .read_to_end(&mut bytes)
         .context("cannot read the text from standard input")?;
-    Ok(text.trim_end_matches('\n').to_owned())
+    if bytes.last() == Some(&b'\n') {
+        bytes.pop();
+    }
+    if bytes.len() as u64 > MAX_TEXT_BYTES {
+        let sentence = format!("the text has more than {MAX_TEXT_BYTES} bytes; send it in parts");
+        return Err(Fault::error(Failure::Usage, sentence));
+    }
+    String::from_utf8(bytes).map_err(|_| Fault::error(Failure::Usage, "the text is not UTF-8"))
 }
