@@ -41,7 +41,7 @@ async fn tell(world: &mut World, exit: bool) -> anyhow::Result<()> {
     step("link the bridges", story.link(world)).await?;
     step("start the peers", story.start_peers(world)).await?;
     step("find each other", story.find_each_other(world)).await?;
-    let before = step("look at the link", story.link_bytes(world)).await?;
+    let before = step("look at what the bridges carried", story.carried(world)).await?;
     step("talk on one LAN", story.talk_at_home(world)).await?;
     step("talk across", story.talk_across(world)).await?;
     step("read receipt", story.read_receipt(world)).await?;

@@ -1,6 +1,9 @@
 //! The six nodes of the demo and the folder they live in.
 
-use std::path::Path;
+use std::{
+    net::{Ipv4Addr, UdpSocket},
+    path::Path,
+};
 
 use anyhow::Context as _;
 use tempfile::TempDir;
@@ -12,6 +15,8 @@ const BRIDGE_PORTS: [&str; 6] = ["--proxy-port", "0", "--control-port", "0", "--
 /// Two networks, `home` and `cloud`, each with a bridge and two peers.
 pub(super) struct World {
     folder: TempDir,
+    /// A port of its own, so that two demos at once, and the nodes of this machine, do not meet.
+    discovery_port: String,
     nodes: Vec<Node>,
 }
 
@@ -22,7 +27,9 @@ impl World {
             .prefix("causeway-demo-")
             .tempdir()
             .context("cannot make a folder for the demo")?;
-        Ok(Self { folder, nodes: Vec::new() })
+        let free = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).and_then(|socket| socket.local_addr());
+        let discovery_port = free.context("there is no free UDP port")?.port().to_string();
+        Ok(Self { folder, discovery_port, nodes: Vec::new() })
     }
 
     /// Where the nodes store their things.
@@ -32,7 +39,8 @@ impl World {
 
     /// Starts a bridge.
     pub(super) fn start_bridge(&mut self, name: &'static str, network: &str) -> anyhow::Result<()> {
-        let mut options = vec!["--network", network, "--grace", "1"];
+        let mut options =
+            vec!["--network", network, "--discovery-port", &self.discovery_port, "--grace", "1"];
         options.extend(BRIDGE_PORTS);
         let node = Node::start(self.folder.path(), "bridge", name, &options)?;
         self.nodes.push(node);
@@ -41,7 +49,8 @@ impl World {
 
     /// Starts a peer.
     pub(super) fn start_peer(&mut self, name: &'static str, network: &str) -> anyhow::Result<()> {
-        let node = Node::start(self.folder.path(), "peer", name, &["--network", network])?;
+        let options = ["--network", network, "--discovery-port", &self.discovery_port];
+        let node = Node::start(self.folder.path(), "peer", name, &options)?;
         self.nodes.push(node);
         Ok(())
     }
