@@ -82,10 +82,10 @@ async fn link(url: &str, args: &Doctor) -> anyhow::Result<Vec<Finding>> {
         .map_err(|error: gateway::InvalidLinkUrl| Fault::error(Failure::Usage, error.to_string()))?;
     // The other bridge trusts ids, so the question is asked with the bridge's own.
     let identity = match data::of_running(args.read.data.data.as_deref(), Some(data::Kind::Bridge)) {
-        Ok(data) => Identity::load_or_create(&data)?,
-        Err(_) => Identity::ephemeral()?,
+        Ok(data) => Some(Identity::load_or_create(&data)?),
+        Err(_) => None,
     };
-    let report = probe(&identity, &url.host_port, url.id).await;
+    let report = probe(identity.as_ref(), &url.host_port, url.id).await;
     // What does not keep the link from coming up, such as small buffers, is worth knowing and no failure.
     let wrong = if report.is_good() { Verdict::Doubtful } else { Verdict::Bad };
     Ok(report

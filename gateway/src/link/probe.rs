@@ -47,7 +47,7 @@ pub struct ProbeReport {
     pub reachable: bool,
     /// It proved the expected id.
     pub proven: bool,
-    /// It trusts us.
+    /// It trusts us; also when it was not asked.
     pub trusted: bool,
     /// The round trip.
     pub rtt: Option<Duration>,
@@ -80,13 +80,16 @@ impl fmt::Display for ProbeReport {
 }
 
 /// Tries a link to a bridge as far as the exchange of hellos. Nothing is changed on either side, and a link that is up
-/// is not touched.
-pub async fn probe(identity: &Identity, host_port: &str, id: NodeId) -> ProbeReport {
+/// is not touched. Without the identity of a bridge everything is tried but whether the other side trusts it.
+pub async fn probe(identity: Option<&Identity>, host_port: &str, id: NodeId) -> ProbeReport {
     let mut report = ProbeReport::default();
-    let endpoint = match LinkEndpoint::dialler(identity) {
+    let own = identity.map_or_else(Identity::ephemeral, |identity| Ok(identity.clone()));
+    let endpoint = own.map_err(|error| error.to_string());
+    let endpoint = endpoint.and_then(|own| LinkEndpoint::dialler(&own).map_err(|error| error.to_string()));
+    let endpoint = match endpoint {
         Ok(endpoint) => endpoint,
         Err(error) => {
-            report.bad(error.to_string());
+            report.bad(error);
             return report;
         }
     };
@@ -116,12 +119,32 @@ fn explain(report: &mut ProbeReport, error: &RaceError, id: NodeId) {
     }
 }
 
-async fn look_closer(report: &mut ProbeReport, identity: &Identity, connection: &Connection, id: NodeId) {
+async fn look_closer(
+    report: &mut ProbeReport,
+    identity: Option<&Identity>,
+    connection: &Connection,
+    id: NodeId,
+) {
     let address = remote_of(connection);
     report.address = Some(address);
     (report.reachable, report.proven) = (true, true);
     report.good(format!("UDP reaches {address}, and QUIC answers"));
     report.good(format!("it proves that it is {id}"));
+    match identity {
+        Some(identity) => look_at_trust(report, identity, connection, id).await,
+        None => {
+            report.trusted = true;
+            report.good(
+                "whether it trusts a bridge of yours was not asked, for no running bridge of yours was found: ask as its \
+                 user, with --data DIR"
+                    .into(),
+            );
+        }
+    }
+    measure(report, connection).await;
+}
+
+async fn look_at_trust(report: &mut ProbeReport, identity: &Identity, connection: &Connection, id: NodeId) {
     match ask_for_trust(identity, connection, id).await {
         Ok(other) => {
             report.trusted = true;
@@ -132,7 +155,6 @@ async fn look_closer(report: &mut ProbeReport, identity: &Identity, connection: 
         }
         Err(reason) => report.bad(reason),
     }
-    measure(report, connection).await;
 }
 
 async fn ask_for_trust(

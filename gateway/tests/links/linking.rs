@@ -180,24 +180,24 @@ async fn a_link_whose_other_side_does_not_read_says_busy_and_others_go_on() {
 async fn a_probe_tells_what_is_there() {
     let (a, b) = (Bridge::start().await, Bridge::start().await);
     link(&a, &b).await;
-    let report = probe(&a.identity, &b.address.to_string(), b.id()).await;
+    let report = probe(Some(&a.identity), &b.address.to_string(), b.id()).await;
     assert!(report.is_good() && report.rtt.is_some(), "{report}");
     assert!(report.mtu.unwrap() > 1452, "loopback takes more than Ethernet: {report}");
     assert!(a.links.is_up(b.id()), "the link that was up still is");
 
     let stranger = Identity::ephemeral().unwrap();
-    let report = probe(&stranger, &b.address.to_string(), b.id()).await;
+    let report = probe(Some(&stranger), &b.address.to_string(), b.id()).await;
     assert!(report.reachable && report.proven && !report.trusted, "{report}");
     assert!(report.to_string().contains(&format!("causeway trust add {}", stranger.id())), "{report}");
 
-    let report = probe(&a.identity, &b.address.to_string(), a.id()).await;
+    let report = probe(Some(&a.identity), &b.address.to_string(), a.id()).await;
     assert!(report.reachable && !report.proven, "{report}");
     assert!(report.to_string().contains("another node"), "{report}");
 
     let nobody = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
-    let report = probe(&a.identity, &nobody.local_addr().unwrap().to_string(), b.id()).await;
+    let report = probe(Some(&a.identity), &nobody.local_addr().unwrap().to_string(), b.id()).await;
     assert!(!report.reachable && report.to_string().contains("firewall"), "{report}");
 
-    let report = probe(&a.identity, "no-such-name.invalid:1", b.id()).await;
+    let report = probe(Some(&a.identity), "no-such-name.invalid:1", b.id()).await;
     assert!(report.to_string().contains("cannot look up"), "{report}");
 }
