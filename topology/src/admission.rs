@@ -10,7 +10,7 @@ use std::{
 use identity::NodeId;
 
 use crate::{
-    Core, LogId, Output, Warning,
+    Core, Epoch, LogId, Output, Warning,
     limits::{
         CANDIDATE_PAUSE, CANDIDATE_TIME, MAX_BRIDGES, MAX_CANDIDATE_BYTES, MAX_CANDIDATES_PER_INTRODUCER,
         MAX_EPOCHS_PER_BRIDGE, MAX_UNREACHABLE_PER_INTRODUCER,
@@ -29,8 +29,14 @@ impl Core {
     pub(crate) fn admits(&self, log: &LogId) -> bool {
         self.owners.get(&log.owner).is_some_and(|owner| {
             owner.epochs.len() < MAX_EPOCHS_PER_BRIDGE
-                || owner.epochs.first_key_value().is_some_and(|(oldest, _)| *oldest < log.epoch)
+                || self.oldest_epoch(owner).is_some_and(|oldest| oldest < log.epoch)
         })
+    }
+
+    /// The epoch that goes first. The one that is being written stays, however many later ones come back.
+    fn oldest_epoch(&self, owner: &Owner) -> Option<Epoch> {
+        let running = self.own.as_ref().map(|own| own.key);
+        owner.epochs.iter().find(|(_, key)| Some(**key) != running).map(|(epoch, _)| *epoch)
     }
 
     /// Whether that much more of a log may be taken now.
@@ -51,8 +57,10 @@ impl Core {
             .entry(log.owner)
             .or_insert_with(|| Box::new(Owner::new(Standing::Unreachable(Duration::ZERO), None)));
         owner.epochs.insert(log.epoch, key);
-        if owner.epochs.len() > MAX_EPOCHS_PER_BRIDGE
-            && let Some((_, oldest)) = owner.epochs.pop_first()
+        let owner = &self.owners[&log.owner];
+        let excess = owner.epochs.len() > MAX_EPOCHS_PER_BRIDGE;
+        if let Some(oldest) = self.oldest_epoch(owner).filter(|_| excess)
+            && let Some(oldest) = self.owners.get_mut(&log.owner).and_then(|it| it.epochs.remove(&oldest))
         {
             self.forget_log(oldest);
         }

@@ -207,6 +207,7 @@ impl Core {
             may_log |= timer.may_log();
             match timer {
                 Timer::Local => {}
+                Timer::Reopen => self.reopen_late(),
                 Timer::Witness => self.witness(),
                 Timer::Admission => self.review_admission(),
                 Timer::Routes => self.update_routes(),

@@ -84,7 +84,8 @@ impl Core {
     }
 
     fn take_loaded(&mut self, end: &Chain, bytes: u64, fold: Option<Fold>, touched: Touched) {
-        if end.sequence == 0 {
+        let known = self.owners.contains_key(&end.log.owner);
+        if end.sequence == 0 || (known && !self.admits(&end.log)) {
             return;
         }
         let key = self.insert_log(end.log);

@@ -24,6 +24,8 @@ pub(crate) struct Own {
     pub(crate) log: LogId,
     pub(crate) key: LogKey,
     opened_at: Duration,
+    /// Must not go on: a further epoch opens as soon as it may.
+    superseded: bool,
     /// Appended in this call.
     batch: Vec<Entry>,
     /// Events and bytes since the last signature.
@@ -50,6 +52,7 @@ impl Core {
             log,
             key,
             opened_at: self.now.mono,
+            superseded: false,
             batch: Vec::new(),
             unsigned: (0, 0),
             checkpoint: 0,
@@ -62,13 +65,25 @@ impl Core {
     /// Somebody holds events of ours that we did not write, or wrote and lost: this epoch must not go on. Gives whether
     /// a new one was opened.
     pub(crate) fn reopen(&mut self, because: LogId) -> bool {
-        let due = self.own.as_ref().is_some_and(|own| self.now.mono >= own.opened_at + REOPEN_INTERVAL)
-            || self.counts.own_epochs < 2;
         self.warn(Warning::OwnKeyElsewhere { log: because });
+        let Some(own) = &mut self.own else { return false };
+        let at = own.opened_at + REOPEN_INTERVAL;
+        let due = self.now.mono >= at || self.counts.own_epochs < 2;
         if due {
             self.open_epoch();
+        } else {
+            // Nobody need show anything again: without the timer this log would stay overlooked.
+            own.superseded = true;
+            self.timers.arm(Timer::Reopen, at);
         }
         due
+    }
+
+    /// The pause after the last reopening is over.
+    pub(crate) fn reopen_late(&mut self) {
+        if self.own.as_ref().is_some_and(|own| own.superseded) {
+            self.open_epoch();
+        }
     }
 
     /// Writes an event. It reaches the fold and the neighbours once it is durable.

@@ -12,6 +12,8 @@ use crate::{LinkId, logs::LogKey};
 pub(crate) enum Timer {
     /// Local facts that were put off: damping ends, or the rate allows more.
     Local,
+    /// Open the epoch that had to wait.
+    Reopen,
     /// Witness the neighbours' heads.
     Witness,
     /// Look again who is reachable and which candidates have had their time.
@@ -31,7 +33,7 @@ pub(crate) enum Timer {
 impl Timer {
     /// Whether firing may change the own log: then the tick belongs in the journal.
     pub(crate) fn may_log(self) -> bool {
-        matches!(self, Self::Local | Self::Witness | Self::Admission)
+        matches!(self, Self::Local | Self::Reopen | Self::Witness | Self::Admission)
     }
 }
 

@@ -6,9 +6,10 @@ use std::{sync::Arc, time::Duration};
 
 use proto::log::v1::How;
 use topology::{
-    LogId, Output, Unsigned, Warning,
+    Epoch, LogId, Output, Unsigned, Warning,
     journal::{Replay, decode},
-    simulator::{Settings, Simulation},
+    limits::REOPEN_INTERVAL,
+    simulator::{Forger, Lone, Settings, Simulation, peer_key},
 };
 
 fn settled(settings: Settings) -> Simulation {
@@ -78,6 +79,46 @@ fn own_log_recovery_with_a_clock_in_1970_and_an_empty_disk() {
     let own = simulation.core(3).view().own().unwrap();
     assert!(own.epoch > before.epoch, "the latest epoch is the one that is written");
     assert_eq!(simulation.core(0).view().bridge(&simulation.id(3)).unwrap().epoch, own.epoch);
+}
+
+/// A core with an empty disk, whose neighbour holds `count` later epochs of its log and shows them in this order.
+fn with_later_epochs(count: u64) -> (Lone, Vec<LogId>) {
+    let mut lone = Lone::new(1);
+    let link = lone.link(Forger::new(1, 1).id());
+    let mut logs = Vec::new();
+    for number in 0..count {
+        let epoch = Epoch::after(None, 2_000_000_000_000 + 1_000 * number as i64, [7; 10]);
+        let forger = Forger::of(peer_key(u64::MAX - 2, 1), epoch, Forger::new(1, 1).network);
+        assert_eq!(forger.id(), lone.core.id());
+        lone.take(link, &forger);
+        logs.push(forger.log);
+    }
+    (lone, logs)
+}
+
+#[test]
+fn own_log_recovery_of_three_later_epochs_ends_in_one_that_counts() {
+    let (mut lone, logs) = with_later_epochs(3);
+    let early = lone.core.view().own().unwrap();
+    assert!(early.epoch > logs[0].epoch && early.epoch < logs[1].epoch, "one reopens at once");
+    lone.pass(REOPEN_INTERVAL);
+    let own = lone.core.view().own().unwrap();
+    assert!(own.epoch > logs[2].epoch, "the others reopen when the pause is over");
+    assert_eq!(lone.core.view().bridge(&lone.core.id()).unwrap().epoch, own.epoch);
+    lone.pass(REOPEN_INTERVAL * 3);
+    assert_eq!(lone.core.view().own().unwrap().epoch, own.epoch, "once");
+}
+
+#[test]
+fn own_log_recovery_of_nine_later_epochs_keeps_the_running_log() {
+    let (mut lone, logs) = with_later_epochs(9);
+    let running = LogId { owner: lone.core.id(), epoch: lone.core.view().own().unwrap().epoch };
+    assert!(running.epoch < logs[1].epoch, "it is the oldest");
+    assert!(lone.held(&running).is_some());
+    lone.pass(REOPEN_INTERVAL);
+    let own = lone.core.view().own().unwrap();
+    assert!(own.epoch > logs[8].epoch);
+    assert_eq!(lone.core.view().bridge(&lone.core.id()).unwrap().epoch, own.epoch);
 }
 
 #[test]

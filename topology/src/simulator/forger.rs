@@ -61,6 +61,11 @@ impl Forger {
         let mut id = [9; 16];
         id[..8].copy_from_slice(&number.to_be_bytes());
         let network = Network { name: format!("net{number}"), id: Some(NetworkId::from_bytes(id)) };
+        Self::of(key, epoch, network)
+    }
+
+    /// A log of this key and epoch that begins with its bridge's start.
+    pub fn of(key: NodeKey, epoch: Epoch, network: Network) -> Self {
         let log = LogId { owner: key.node_id(), epoch };
         let mut forger = Self { key, log, entries: Vec::new(), network };
         let network = Some(forger.network.to_proto());
