@@ -1,25 +1,25 @@
 //! Whose logs are taken: neighbours, and whoever confirmed links lead to.
 
 mod owner;
+mod review;
+mod shares;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::time::Duration;
 
 use identity::NodeId;
 
 use crate::{
     Core, Epoch, LogId, Output, Warning,
     limits::{
-        CANDIDATE_PAUSE, CANDIDATE_TIME, MAX_BRIDGES, MAX_CANDIDATE_BYTES, MAX_CANDIDATES_PER_INTRODUCER,
-        MAX_EPOCHS_PER_BRIDGE, MAX_UNREACHABLE_PER_INTRODUCER,
+        CANDIDATE_TIME, MAX_BRIDGES, MAX_BRIDGES_PER_NEIGHBOUR, MAX_CANDIDATE_BYTES,
+        MAX_CANDIDATES_PER_INTRODUCER, MAX_EPOCHS_PER_BRIDGE,
     },
     logs::LogKey,
     timers::Timer,
 };
 
 pub(crate) use owner::{Owner, Standing};
+pub(crate) use shares::Shares;
 
 /// How long after a lost edge it is looked at who is still reachable.
 const REVIEW_DELAY: Duration = Duration::from_secs(1);
@@ -49,6 +49,28 @@ impl Core {
         })
     }
 
+    /// Whether there is room on the disk for that much more of a bridge's logs, in all and in its neighbour's share.
+    pub(crate) fn has_share(&self, id: &NodeId, bytes: u64) -> bool {
+        let through = self.owners.get(id).and_then(|owner| owner.through);
+        *id == self.me || self.shares.fits(through, bytes)
+    }
+
+    /// That much of a bridge's logs was taken.
+    pub(crate) fn take_share(&mut self, id: &NodeId, bytes: u64) {
+        if *id != self.me {
+            let through = self.owners.get(id).and_then(|owner| owner.through);
+            self.shares.take(through, bytes);
+        }
+    }
+
+    /// That much of a bridge's logs is not here after all.
+    pub(crate) fn return_share(&mut self, id: &NodeId, bytes: u64) {
+        if *id != self.me {
+            let through = self.owners.get(id).and_then(|owner| owner.through);
+            self.shares.give_back(through, bytes);
+        }
+    }
+
     /// Begins an empty log; the oldest epoch of its owner goes if there are too many.
     pub(crate) fn insert_log(&mut self, log: LogId) -> LogKey {
         let key = self.logs.insert(log, self.forks.point(&log));
@@ -62,7 +84,8 @@ impl Core {
         if let Some(oldest) = self.oldest_epoch(owner).filter(|_| excess)
             && let Some(oldest) = self.owners.get_mut(&log.owner).and_then(|it| it.epochs.remove(&oldest))
         {
-            self.forget_log(oldest);
+            let through = self.owners[&log.owner].through;
+            self.forget_log(oldest, through);
         }
         key
     }
@@ -70,7 +93,7 @@ impl Core {
     /// A neighbour is linked: its logs are taken from now on.
     pub(crate) fn admit_neighbour(&mut self, bridge: NodeId) {
         if !self.owners.contains_key(&bridge) {
-            self.make_room();
+            self.make_room(&bridge);
             self.owners.insert(bridge, Box::new(Owner::new(Standing::Candidate(Duration::ZERO), None)));
         }
         self.promote(bridge, None);
@@ -87,7 +110,9 @@ impl Core {
         match (reachable(&one), reachable(&other), self.claims(&other, &one)) {
             (true, false, true) => self.promote(other, Some(one)),
             (false, true, true) => self.promote(one, Some(other)),
-            (true, false, false) => self.introduce(one, other),
+            (true, false, false) => {
+                self.introduce(one, other);
+            }
             _ => {}
         }
     }
@@ -113,6 +138,14 @@ impl Core {
             if owner.is_reachable() {
                 continue;
             }
+            if owner.through.is_none() {
+                let root = self.root(introducer, id);
+                if !self.join_share(id, root) {
+                    self.refuse_bridge(root, introducer.unwrap_or(root));
+                    continue;
+                }
+            }
+            let Some(owner) = self.owners.get_mut(&id) else { continue };
             let before = owner.introducer;
             (owner.standing, owner.introducer) = (Standing::Reachable, introducer);
             let links: Vec<NodeId> = owner.fold.links.keys().copied().collect();
@@ -132,42 +165,72 @@ impl Core {
         self.timers.arm(Timer::Routes, self.routes.due(self.now.mono, self.config.route_interval));
     }
 
-    /// One end of a link names the other, of which nothing is known: ask for its log, to see whether it confirms.
-    fn introduce(&mut self, introducer: NodeId, candidate: NodeId) {
+    /// One end of a link names the other, of which nothing is known: ask for its log, to see whether it confirms. Gives
+    /// false if there is no place for it.
+    fn introduce(&mut self, introducer: NodeId, candidate: NodeId) -> bool {
         if self.owners.contains_key(&candidate) {
-            return;
+            return true;
         }
         let now = self.now.mono;
-        let Some(owner) = self.owners.get_mut(&introducer) else { return };
+        let root = self.root(Some(introducer), candidate);
+        let Some(owner) = self.owners.get_mut(&introducer) else { return true };
         owner.paused.retain(|_, until| *until > now);
         if owner.candidates.len() >= MAX_CANDIDATES_PER_INTRODUCER || owner.paused.contains_key(&candidate) {
             self.timers.arm(Timer::Admission, now + CANDIDATE_TIME);
-            return;
+            return true;
         }
         owner.candidates.insert(candidate);
-        if !self.make_room() {
+        if !self.make_room(&root) {
             self.owners.entry(introducer).and_modify(|owner| {
                 owner.candidates.remove(&candidate);
             });
-            self.warn(Warning::TooManyBridges { introducer });
-            return;
+            self.refuse_bridge(root, introducer);
+            return false;
         }
         let until = now + CANDIDATE_TIME;
-        self.owners.insert(candidate, Box::new(Owner::new(Standing::Candidate(until), Some(introducer))));
+        let owner = Owner::new(Standing::Candidate(until), Some(introducer));
+        self.owners.insert(candidate, Box::new(owner));
+        self.join_share(candidate, root);
         self.timers.arm(Timer::Admission, until);
         self.seek(candidate, introducer);
+        true
     }
 
-    /// Place for one more bridge; the one that has been unreachable longest goes if need be.
-    fn make_room(&mut self) -> bool {
-        if self.owners.len() < MAX_BRIDGES {
+    /// Names, once for each neighbour, who introduces more than there is place for.
+    fn refuse_bridge(&mut self, root: NodeId, introducer: NodeId) {
+        if self.shares.is_news(root) {
+            self.warn(Warning::TooManyBridges { introducer });
+        }
+    }
+
+    /// The neighbour whose share a bridge takes that this one introduces.
+    fn root(&self, introducer: Option<NodeId>, bridge: NodeId) -> NodeId {
+        introducer.and_then(|id| self.owners.get(&id)?.through).unwrap_or(bridge)
+    }
+
+    /// Place for one more bridge in all and in this neighbour's share; the one that has been unreachable longest goes if
+    /// need be.
+    fn make_room(&mut self, root: &NodeId) -> bool {
+        let share_is_full = self.shares.bridges(root) >= MAX_BRIDGES_PER_NEIGHBOUR;
+        if !share_is_full && self.owners.len() < MAX_BRIDGES {
             return true;
         }
-        let oldest = self.unreachable().min().map(|(_, id)| id);
+        let counts = |id: &NodeId| !share_is_full || self.owners[id].through == Some(*root);
+        let oldest = self.unreachable().filter(|(_, id)| counts(id)).min().map(|(_, id)| id);
         oldest.is_some_and(|id| {
             self.forget_owner(id);
             true
         })
+    }
+
+    /// Counts a bridge that was loaded, or has just become a neighbour, to a share. Gives false if that is full.
+    fn join_share(&mut self, bridge: NodeId, root: NodeId) -> bool {
+        let full = self.shares.bridges(&root) >= MAX_BRIDGES_PER_NEIGHBOUR && bridge != root;
+        let Some(owner) = self.owners.get_mut(&bridge).filter(|_| !full) else { return false };
+        owner.through = Some(root);
+        let bytes = owner.epochs.values().map(|key| self.logs[*key].bytes).sum();
+        self.shares.join(root, bytes);
+        true
     }
 
     fn unreachable(&self) -> impl Iterator<Item = (Duration, NodeId)> {
@@ -177,111 +240,22 @@ impl Core {
         })
     }
 
-    /// Looks anew who is reachable, and lets go of candidates that had their time.
-    pub(crate) fn review_admission(&mut self) {
-        self.review_reachable();
-        self.review_unreachable();
-        let now = self.now.mono;
-        let over: Vec<_> = self
-            .owners
-            .iter()
-            .filter_map(|(id, owner)| match (owner.standing, owner.introducer) {
-                (Standing::Candidate(until), Some(introducer)) => {
-                    let stale = until <= now || !self.claims(&introducer, id);
-                    stale.then_some((*id, introducer))
-                }
-                _ => None,
-            })
-            .collect();
-        for (candidate, introducer) in over {
-            self.forget_owner(candidate);
-            if let Some(owner) = self.owners.get_mut(&introducer) {
-                owner.candidates.remove(&candidate);
-                owner.paused.insert(candidate, now + CANDIDATE_PAUSE);
-            }
-        }
-        self.introduce_waiting();
-    }
-
-    fn review_reachable(&mut self) {
-        let now = self.now.mono;
-        let mut seen: BTreeSet<NodeId> = self.neighbours.keys().copied().collect();
-        let mut work: Vec<NodeId> = seen.iter().copied().collect();
-        while let Some(id) = work.pop() {
-            let Some(owner) = self.owners.get(&id) else { continue };
-            for other in owner.fold.links.keys() {
-                if *other != self.me
-                    && self.claims(&id, other)
-                    && self.claims(other, &id)
-                    && seen.insert(*other)
-                {
-                    work.push(*other);
-                }
-            }
-        }
-        for (id, owner) in &mut self.owners {
-            match owner.standing {
-                Standing::Reachable if !seen.contains(id) => owner.standing = Standing::Unreachable(now),
-                Standing::Unreachable(_) if seen.contains(id) => owner.standing = Standing::Reachable,
-                _ => continue,
-            }
-            self.changed_bridges.insert(*id);
-            self.routes.dirty = true;
-        }
-        self.timers.arm(Timer::Routes, self.routes.due(now, self.config.route_interval));
-    }
-
-    /// Of each introducer, only so many bridges are kept that nothing leads to any more.
-    fn review_unreachable(&mut self) {
-        let mut by_introducer: BTreeMap<NodeId, BTreeSet<(Duration, NodeId)>> = BTreeMap::new();
-        for (since, id) in self.unreachable() {
-            // Those without one are neighbours and what was loaded from disk.
-            if let Some(introducer) = self.owners[&id].introducer {
-                by_introducer.entry(introducer).or_default().insert((since, id));
-            }
-        }
-        for mut kept in by_introducer.into_values() {
-            while kept.len() > MAX_UNREACHABLE_PER_INTRODUCER
-                && let Some((_, id)) = kept.pop_first()
-            {
-                self.forget_owner(id);
-            }
-        }
-    }
-
-    /// Gives places of candidates to those that wait.
-    fn introduce_waiting(&mut self) {
-        let waiting: Vec<(NodeId, NodeId)> = self
-            .owners
-            .iter()
-            .filter(|(_, owner)| owner.is_reachable())
-            .flat_map(|(id, owner)| owner.fold.links.keys().map(|other| (*id, *other)))
-            .filter(|(id, other)| !self.owners.contains_key(other) && self.claims(id, other))
-            .collect();
-        for (introducer, candidate) in waiting {
-            self.introduce(introducer, candidate);
-        }
-        let soonest = self.owners.values().filter_map(|owner| match owner.standing {
-            Standing::Candidate(until) => Some(until),
-            _ => owner.paused.values().copied().min(),
-        });
-        if let Some(at) = soonest.min() {
-            self.timers.arm(Timer::Admission, at.max(self.now.mono + REVIEW_DELAY));
-        }
-    }
-
     fn forget_owner(&mut self, id: NodeId) {
         let Some(owner) = self.owners.remove(&id) else { return };
         for key in owner.epochs.into_values() {
-            self.forget_log(key);
+            self.forget_log(key, owner.through);
         }
+        self.shares.leave(owner.through);
         self.unname(&id, owner.fold.peers.into_keys());
         self.changed_bridges.insert(id);
         self.routes.dirty = true;
     }
 
-    fn forget_log(&mut self, key: LogKey) {
+    fn forget_log(&mut self, key: LogKey, through: Option<NodeId>) {
         let Some(log) = self.logs.remove(key) else { return };
+        if log.id.owner != self.me {
+            self.shares.give_back(through, log.bytes);
+        }
         self.timers.cancel(Timer::Check(key));
         for run in &log.unstored {
             self.release(run.link, run.bytes);

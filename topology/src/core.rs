@@ -9,7 +9,7 @@ use identity::NodeId;
 
 use crate::{
     Config, Counts, History, Input, LinkId, LogId, NoRoute, Now, Output, Policy, Route, Start, View,
-    admission::{Owner, Standing},
+    admission::{Owner, Shares, Standing},
     fork::Forks,
     gossip::{Asked, Neighbour},
     journal,
@@ -38,6 +38,7 @@ pub struct Core {
     pub(crate) local: Local,
     pub(crate) logs: Logs,
     pub(crate) owners: BTreeMap<NodeId, Box<Owner>>,
+    pub(crate) shares: Shares,
     pub(crate) forks: Forks,
     /// Which bridges name a peer.
     pub(crate) homes: BTreeMap<NodeId, BTreeSet<NodeId>>,
@@ -69,6 +70,7 @@ impl Core {
             local: Local::default(),
             logs: Logs::default(),
             owners: BTreeMap::from([(me, Box::new(Owner::own()))]),
+            shares: Shares::default(),
             forks: Forks::default(),
             homes: BTreeMap::new(),
             links: BTreeMap::new(),

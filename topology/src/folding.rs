@@ -92,6 +92,7 @@ impl Core {
         let log = &mut self.logs[key];
         (log.last, log.hash, log.time, log.bytes) = (end.sequence, end.hash, end.time, bytes);
         log.stored_time = end.time;
+        self.take_share(&end.log.owner, bytes);
         self.logs.set_stored(key, end.sequence, end.hash);
         self.clock.resume(if end.log.owner == self.me { end.time } else { Hlc::default() });
         if let Some(fold) = fold

@@ -10,6 +10,7 @@ use crate::{
     limits::{MAX_SEGMENT_BYTES, MAX_SEGMENT_EVENTS, MAX_UNSTORED_BYTES},
     logs::{LogKey, Unstored},
     segment::{BadSegment, Run},
+    timers::Timer,
 };
 
 /// How a run lies to what is here.
@@ -123,16 +124,25 @@ impl Core {
         if run.first_time.is_some_and(|time| time <= log.time) {
             return self.offence(link, &BadSegment::Time(run.first).to_string());
         }
-        if !self.has_room(&run, log.bytes, size) {
+        let held = log.bytes;
+        if !self.has_share(&run.log.owner, run.bytes()) {
+            // It will not fit soon: the next comparison of heads is early enough to ask again.
+            self.counts.segments_refused += 1;
+            self.timers.cancel(Timer::Check(key));
+            return self.prune(link, run.log);
+        }
+        if !self.has_room(&run, held, size) {
             self.counts.segments_refused += 1;
             self.expect_more(key);
             return;
         }
+        let bytes = run.bytes();
+        self.take_share(&run.log.owner, bytes);
         self.clock.observe(run.last_time, self.now.wall_ms);
         let head = run.head();
         let log = &mut self.logs[key];
         (log.last, log.hash, log.time) = (head.sequence, head.hash, run.last_time);
-        log.bytes += run.bytes();
+        log.bytes += bytes;
         let (first, entries) = (run.first, run.entries);
         self.counts.events_accepted += entries.len() as u64;
         log.unstored.push_back(Unstored {

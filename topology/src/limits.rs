@@ -28,6 +28,8 @@ pub const COMPARE_BUCKETS: usize = 32;
 pub const MAX_LINKS_PER_BRIDGE: usize = 64;
 /// Bridges known at once, in all states.
 pub const MAX_BRIDGES: usize = 4_096;
+/// Bridges that were first admitted through one neighbour.
+pub const MAX_BRIDGES_PER_NEIGHBOUR: usize = MAX_BRIDGES / 2;
 /// Candidates (introduced by one end of a link, not yet confirmed by the other) of one introducer at a time.
 pub const MAX_CANDIDATES_PER_INTRODUCER: usize = 16;
 /// How long a candidate may take to confirm its link before another one gets its place.
@@ -50,6 +52,8 @@ pub const MAX_UNSTORED_BYTES: usize = 32 * 1024 * 1024;
 pub const FOREIGN_BYTES_PER_SECOND: u64 = 16 * 1024;
 /// Growth of one foreign log that is taken at once.
 pub const FOREIGN_BURST_BYTES: u64 = 256 * 1024 * 1024;
+/// Event bytes of all foreign logs together; half of it for what came through one neighbour.
+pub const MAX_FOREIGN_BYTES: u64 = 64 * 1024 * 1024 * 1024;
 /// Frames that do not verify before a link is closed.
 pub const MAX_OFFENCES: u32 = 4;
 

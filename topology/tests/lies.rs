@@ -11,7 +11,10 @@ use proto::{
 };
 use topology::{
     Input, NoRoute, Warning,
-    limits::{MAX_BRIDGES, MAX_CANDIDATES_PER_INTRODUCER, MAX_LINKS_PER_BRIDGE, MAX_OFFENCES},
+    limits::{
+        MAX_BRIDGES, MAX_BRIDGES_PER_NEIGHBOUR, MAX_CANDIDATES_PER_INTRODUCER, MAX_LINKS_PER_BRIDGE,
+        MAX_OFFENCES,
+    },
     simulator::{Forger, Lone},
 };
 
@@ -145,6 +148,52 @@ fn admission_of_100_000_invented_bridges_stays_bounded_and_names_the_introducer(
     assert!(lone.warnings.contains(&Warning::TooManyLinks { bridge: neighbour.id() }));
     assert!(lone.core.view().warnings().iter().any(|it| it.contains(&neighbour.id().to_string())));
     const { assert!(MAX_LINKS_PER_BRIDGE + 2 < MAX_BRIDGES) };
+}
+
+/// Bridges behind a neighbour, `width` for each of `width`, all of which confirm each other.
+fn sybils(neighbour: &mut Forger, width: u64) -> Vec<Forger> {
+    let mut all = Vec::new();
+    for number in 0..width {
+        let mut sybil = Forger::new(10_000 + number, 1);
+        sybil.link_up(neighbour.id());
+        neighbour.link_up(sybil.id());
+        for number in number * width..(number + 1) * width {
+            let mut further = Forger::new(20_000 + number, 1);
+            further.link_up(sybil.id());
+            sybil.link_up(further.id());
+            all.push(further);
+        }
+        all.push(sybil);
+    }
+    all
+}
+
+#[test]
+fn admission_of_sybils_that_confirm_each_other_leaves_room_for_other_neighbours_bridges() {
+    let (mut lone, mut neighbour, link) = linked();
+    let mut segments: Vec<_> =
+        sybils(&mut neighbour, 60).iter().flat_map(|sybil| sybil.segments(64)).collect();
+    segments.extend(neighbour.segments(64));
+    for _ in 0..16 {
+        segments.iter().for_each(|segment| lone.segment(link, segment.clone()));
+        lone.pass(Duration::from_secs(31));
+    }
+    let bridges = lone.core.counts().bridges;
+    assert!(bridges > 2_000, "{bridges} of the sybils are taken");
+    assert!(bridges <= 1 + MAX_BRIDGES_PER_NEIGHBOUR as u64, "{bridges} are too many");
+    let mut honest = Forger::new(2, 1);
+    let mut far = Forger::new(3, 1);
+    honest.link_up(lone.core.id());
+    honest.link_up(far.id());
+    far.link_up(honest.id());
+    let other = lone.link(honest.id());
+    lone.take(other, &honest);
+    lone.take(other, &far);
+    let state = lone.core.view().bridge(&far.id()).map(|it| it.state);
+    assert_eq!(state, Some(topology::BridgeState::Reachable));
+    let refused = lone.warnings.iter().filter(|it| matches!(it, Warning::TooManyBridges { .. }));
+    assert_eq!(refused.count(), 1, "one of the sybils is named, once");
+    assert!(!lone.warnings.contains(&Warning::TooManyBridges { introducer: honest.id() }));
 }
 
 #[test]

@@ -23,6 +23,8 @@ pub(crate) struct Owner {
     pub(crate) folded: Option<Epoch>,
     pub(crate) standing: Standing,
     pub(crate) introducer: Option<NodeId>,
+    /// The neighbour in whose share it counts, once it was admitted.
+    pub(super) through: Option<NodeId>,
     pub(crate) named: bool,
     /// Bridges that only this one says it is linked with.
     pub(super) candidates: BTreeSet<NodeId>,
@@ -74,6 +76,7 @@ impl Owner {
             folded: None,
             standing,
             introducer,
+            through: None,
             named: false,
             candidates: BTreeSet::new(),
             paused: BTreeMap::new(),

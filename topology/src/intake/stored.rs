@@ -40,7 +40,10 @@ impl Core {
         let Some(key) = self.logs.key(&id).filter(|_| id.owner != self.me) else { return };
         let runs: Vec<_> = self.logs[key].unstored.drain(..).collect();
         runs.iter().for_each(|run| self.release(run.link, run.bytes));
+        let lost = runs.iter().flat_map(|run| &run.entries).map(|entry| entry.event.len() as u64).sum();
+        self.return_share(&id.owner, lost);
         let log = &mut self.logs[key];
+        log.bytes -= lost;
         (log.last, log.hash, log.time) = (log.stored, log.stored_hash, log.stored_time);
         self.expect_more(key);
     }
