@@ -182,7 +182,9 @@ impl Core {
             self.on_edge(id, other);
         }
         for proof in touched.forks {
-            if let Some((log, point)) = fork::verify(&proof, &*self.config.verifier) {
+            let news =
+                fork::subject(&proof).is_some_and(|(log, sequence)| self.forks.is_news(&log, sequence));
+            if news && let Some((log, point)) = fork::verify(&proof, &*self.config.verifier) {
                 self.apply_fork(log, point, proof);
             }
         }

@@ -7,7 +7,7 @@ use identity::NodeId;
 use proto::log::v1;
 
 use crate::{
-    Entry, Epoch, Hash, Head, LogId, Verifier, id,
+    Entry, Epoch, Hash, Head, LogId, NO_HASH, Verifier, id,
     limits::{MAX_EPOCHS_PER_BRIDGE, MAX_FORKS, MAX_SEGMENT_EVENTS},
     segment::{chain, digest},
 };
@@ -23,38 +23,75 @@ pub(crate) struct ForkPoint {
 
 /// Proven forks by log.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Forks(BTreeMap<LogId, (ForkPoint, v1::ForkProof)>);
+pub(crate) struct Forks(BTreeMap<LogId, Fork>);
+
+/// What is proven of one log.
+#[derive(Debug, Clone)]
+struct Fork {
+    first: (ForkPoint, v1::ForkProof),
+    /// Of another point: then the owner signs whatever comes, and nothing of the epoch counts.
+    second: Option<v1::ForkProof>,
+}
+
+impl Fork {
+    fn point(&self) -> ForkPoint {
+        match self.second {
+            None => self.first.0,
+            Some(_) => ForkPoint { sequence: 1, previous: NO_HASH },
+        }
+    }
+}
 
 impl Forks {
     pub(crate) fn point(&self, log: &LogId) -> Option<ForkPoint> {
-        self.0.get(log).map(|(point, _)| *point)
+        self.0.get(log).map(Fork::point)
     }
 
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&LogId, &v1::ForkProof)> {
-        self.0.iter().map(|(log, (_, proof))| (log, proof))
+    /// The logs and where they are cut.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&LogId, ForkPoint)> {
+        self.0.iter().map(|(log, fork)| (log, fork.point()))
     }
 
-    /// Keeps a verified proof. Gives whether it is news: the first of its log, or of an earlier point.
-    pub(crate) fn insert(&mut self, log: LogId, point: ForkPoint, proof: v1::ForkProof) -> bool {
-        match self.0.get(&log) {
-            Some((known, _)) if known.sequence <= point.sequence => return false,
-            Some(_) => {}
-            None => {
-                if !self.make_room(&log) {
-                    return false;
-                }
-            }
+    /// All proofs.
+    pub(crate) fn proofs(&self) -> impl Iterator<Item = &v1::ForkProof> {
+        self.0.values().flat_map(|fork| std::iter::once(&fork.first.1).chain(&fork.second))
+    }
+
+    /// Whether a proof of this point would change anything.
+    pub(crate) fn is_news(&self, log: &LogId, sequence: u64) -> bool {
+        self.0.get(log).is_none_or(|fork| fork.point().sequence > 1 && fork.first.0.sequence != sequence)
+    }
+
+    /// Keeps a verified proof. Gives whether it is news: the first of its log, or the second, of another point. So the
+    /// same proofs give the same cut in whatever order they come, and no log is cut more than twice.
+    pub(crate) fn insert(
+        &mut self,
+        log: LogId,
+        point: ForkPoint,
+        proof: v1::ForkProof,
+        is_known: impl Fn(&NodeId) -> bool,
+    ) -> bool {
+        if !self.is_news(&log, point.sequence) {
+            return false;
         }
-        self.0.insert(log, (point, proof));
+        if let Some(fork) = self.0.get_mut(&log) {
+            fork.second = Some(proof);
+            return true;
+        }
+        if !self.make_room(&log, is_known) {
+            return false;
+        }
+        self.0.insert(log, Fork { first: (point, proof), second: None });
         true
     }
 
-    /// Of one owner, only the forks of its newest epochs are kept; in all, a bounded number.
-    fn make_room(&mut self, log: &LogId) -> bool {
+    /// Of one owner, only the forks of its newest epochs are kept; in all, a bounded number: owners that are not known
+    /// any more go first.
+    fn make_room(&mut self, log: &LogId, is_known: impl Fn(&NodeId) -> bool) -> bool {
         let (low, high) = span(&log.owner);
         if self.0.range(low..=high).count() >= MAX_EPOCHS_PER_BRIDGE {
             let oldest = self.0.range(low..=high).next().map(|(log, _)| *log);
@@ -62,6 +99,9 @@ impl Forks {
                 Some(oldest) if oldest.epoch < log.epoch => self.0.remove(&oldest),
                 _ => return false,
             };
+        }
+        if self.0.len() >= MAX_FORKS {
+            self.0.retain(|log, _| is_known(&log.owner));
         }
         self.0.len() < MAX_FORKS
     }
@@ -96,6 +136,11 @@ fn side(branch: &[Entry]) -> Option<v1::ForkSide> {
     let end = branch.iter().take(MAX_SEGMENT_EVENTS).position(|entry| !entry.signature.is_empty())?;
     let digests: Vec<u8> = branch[..=end].iter().flat_map(|entry| digest(&entry.event)).collect();
     Some(v1::ForkSide { digests: digests.into(), signature: branch[end].signature.clone() })
+}
+
+/// The log and the point that a proof is about, unchecked.
+pub(crate) fn subject(proof: &v1::ForkProof) -> Option<(LogId, u64)> {
+    Some((LogId::from_fields(&proof.owner, &proof.epoch).ok()?, proof.sequence))
 }
 
 /// Checks a proof; gives what it proves.

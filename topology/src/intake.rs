@@ -83,7 +83,7 @@ impl Core {
                 }
                 match fit {
                     Fit::Before => self.look_back(link, &run),
-                    Fit::Conflict(sequence) => self.on_conflict(key, &run, sequence),
+                    Fit::Conflict(sequence) => self.on_conflict(link, key, &run, sequence),
                     _ => {
                         let known = self.logs[key].last.min(run.last());
                         self.counts.events_duplicate += (known + 1).saturating_sub(run.first);

@@ -44,8 +44,8 @@ pub const MAX_UNREACHABLE_PER_INTRODUCER: usize = 64;
 pub const MAX_EPOCHS_PER_BRIDGE: usize = 8;
 /// Proven forks that are remembered.
 pub const MAX_FORKS: usize = 256;
-/// Fork proofs of one accuser that count.
-pub const MAX_FORKS_PER_BRIDGE: usize = 16;
+/// Fork proofs in one epoch of an accuser that count: two for each fork that is remembered.
+pub const MAX_FORKS_PER_BRIDGE: usize = 2 * MAX_FORKS;
 /// Foreign event bytes accepted and not yet reported durable, over all logs.
 pub const MAX_UNSTORED_BYTES: usize = 32 * 1024 * 1024;
 /// Sustained growth of one foreign log that is taken, bytes per second.

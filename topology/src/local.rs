@@ -89,7 +89,7 @@ impl Core {
     }
 
     /// Whether another own event may be written now; if not, arms the timer to try again.
-    fn may_write(&mut self, reserve: u32) -> bool {
+    pub(crate) fn may_write(&mut self, reserve: u32) -> bool {
         if self.undurable() >= MAX_UNDURABLE_EVENTS {
             self.counts.deferred += 1;
             return false;

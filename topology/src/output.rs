@@ -136,13 +136,14 @@ pub enum Warning {
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Fork { log, sequence } => write!(
-                f,
-                "bridge {} signed two different histories: its log counts only up to event {}; its operator should \
-                 find out whether its key is used twice",
-                log.owner,
-                sequence - 1
-            ),
+            Self::Fork { log, sequence } => {
+                write!(f, "bridge {} signed two different histories: ", log.owner)?;
+                match sequence {
+                    1 => write!(f, "nothing of its log of this run counts"),
+                    _ => write!(f, "its log counts only up to event {}", sequence - 1),
+                }?;
+                write!(f, "; its operator should find out whether its key is used twice")
+            }
             Self::Invalid { neighbour, what } => {
                 write!(f, "neighbour {neighbour} sent what does not verify: {what}; it was not taken over")
             }

@@ -9,6 +9,7 @@ use proto::log::v1::{self, Kind};
 use crate::{
     Core, Entry, Epoch, Head, LogId, Output, Policy, Warning,
     event::Event,
+    fork::ForkPoint,
     limits::{
         CHECKPOINT_EVERY, MAX_FORKS_PER_BRIDGE, MAX_SEGMENT_EVENTS, REOPEN_INTERVAL, SIGN_EVERY_BYTES,
         WITNESS_INTERVAL,
@@ -26,6 +27,10 @@ pub(crate) struct Own {
     opened_at: Duration,
     /// Must not go on: a further epoch opens as soon as it may.
     superseded: bool,
+    /// A proven fork of this very log, acted upon when it is not written any more.
+    accused: Option<(ForkPoint, v1::ForkProof)>,
+    /// Proofs of forks in this epoch.
+    accusations: usize,
     /// Appended in this call.
     batch: Vec<Entry>,
     /// Events and bytes since the last signature.
@@ -53,6 +58,8 @@ impl Core {
             key,
             opened_at: self.now.mono,
             superseded: false,
+            accused: None,
+            accusations: 0,
             batch: Vec::new(),
             unsigned: (0, 0),
             checkpoint: 0,
@@ -81,8 +88,31 @@ impl Core {
 
     /// The pause after the last reopening is over.
     pub(crate) fn reopen_late(&mut self) {
-        if self.own.as_ref().is_some_and(|own| own.superseded) {
-            self.open_epoch();
+        let Some(own) = self.own.as_mut().filter(|own| own.superseded) else { return };
+        let (log, accused) = (own.log, own.accused.take());
+        self.open_epoch();
+        if let Some((point, proof)) = accused {
+            self.apply_fork(log, point, proof);
+        }
+    }
+
+    /// A fork of the log that is being written was proven, and no further epoch may be opened yet.
+    pub(crate) fn postpone_fork(&mut self, point: ForkPoint, proof: v1::ForkProof) {
+        if let Some(own) = &mut self.own {
+            own.accused = Some((point, proof));
+        }
+    }
+
+    /// Whether others will take over a further proof out of this epoch.
+    pub(crate) fn may_accuse(&self) -> bool {
+        self.own.as_ref().is_some_and(|own| own.accusations < MAX_FORKS_PER_BRIDGE)
+    }
+
+    /// Writes the proof of a fork.
+    pub(crate) fn accuse(&mut self, proof: &v1::ForkProof) {
+        if let Some(own) = &mut self.own {
+            own.accusations += 1;
+            self.append(Kind::ForkFound, proof);
         }
     }
 
@@ -179,11 +209,8 @@ impl Core {
         if self.local.policy != Policy::default() {
             self.log_policy();
         }
-        let proofs: Vec<_> =
-            self.forks.iter().map(|(_, proof)| proof.clone()).take(MAX_FORKS_PER_BRIDGE).collect();
-        for proof in proofs {
-            self.append(Kind::ForkFound, &proof);
-        }
+        let proofs: Vec<_> = self.forks.proofs().take(MAX_FORKS_PER_BRIDGE).cloned().collect();
+        proofs.iter().for_each(|proof| self.accuse(proof));
         if self.local.draining {
             self.append(Kind::BridgeDraining, &v1::BridgeDraining::default());
         }

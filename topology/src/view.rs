@@ -116,7 +116,7 @@ impl View<'_> {
     /// What needs a person now, as sentences: forks, skew, storage.
     pub fn warnings(&self) -> Vec<String> {
         let forks =
-            self.core.forks.iter().map(|(log, proof)| Warning::Fork { log: *log, sequence: proof.sequence });
+            self.core.forks.iter().map(|(log, point)| Warning::Fork { log: *log, sequence: point.sequence });
         let skews = self.core.links.values().filter_map(|neighbour| {
             let skew_ms = neighbour.skew_ms.filter(|skew| skew.saturating_abs() > SKEW_WARNING_MS)?;
             Some(Warning::Skew { bridge: neighbour.bridge, skew_ms })

@@ -116,18 +116,64 @@ fn fork_roll_back_reaches_those_who_saw_one_side_only() {
     other.take(to_forger, &right);
     assert_eq!(other.held(&left.log).unwrap().sequence, at);
     let to_finder = other.link(id);
-    let segment = Segment {
+    other.segment(to_finder, own_log(&finder));
+    assert_eq!(other.held(&left.log).unwrap(), left.head(at - 1));
+    assert!(other.warnings.contains(&Warning::Fork { log: left.log, sequence: at }));
+    // And what lies beyond is not taken again.
+    other.take(to_forger, &left);
+    assert_eq!(other.held(&left.log).unwrap(), left.head(at - 1));
+}
+
+/// The own log of a core, as its neighbours get it.
+fn own_log(lone: &Lone) -> Segment {
+    let id = lone.core.id();
+    let own = lone.history.logs().into_iter().find(|(log, _)| log.owner == id).unwrap();
+    Segment {
         owner: id.to_bytes(),
         epoch: own.0.epoch.to_bytes(),
         first: 1,
         previous: bytes::Bytes::from_static(&[0; 32]),
         events: own.1.iter().map(|entry| entry.event.clone()).collect(),
         signature: own.1.last().unwrap().signature.clone(),
+    }
+}
+
+/// Guards against a chain of forks, each one event earlier than the one before: each cost everybody a cut and a refold
+/// of the whole log, and who had seen another number of them held another log.
+#[test]
+fn fork_roll_back_of_a_chain_of_forks_is_the_same_whatever_came_first() {
+    let mut log = Forger::new(1, 1);
+    (0..30).for_each(|number| log.link_up(Forger::new(50 + number, 1).id()));
+    let branch = |at: u64| {
+        let mut other = log.clone();
+        other.entries.truncate(at as usize - 1);
+        other.link_down(Forger::new(90, 1).id());
+        other.segment(at, at)
     };
-    other.segment(to_finder, segment);
-    assert_eq!(other.held(&left.log).unwrap(), left.head(at - 1));
-    assert!(other.warnings.contains(&Warning::Fork { log: left.log, sequence: at }));
-    // And what lies beyond is not taken again.
-    other.take(to_forger, &left);
-    assert_eq!(other.held(&left.log).unwrap(), left.head(at - 1));
+    let last = log.entries.len() as u64;
+    let orders = [(3..last).rev().collect::<Vec<u64>>(), (3..last).collect(), vec![20, 9, 20, 9, 30], vec![]];
+    let mut finders = Vec::new();
+    for (number, order) in (1..).zip(&orders) {
+        let mut lone = Lone::new(number);
+        let link = lone.link(log.id());
+        log.segments(1).into_iter().for_each(|it| lone.segment(link, it));
+        let own = lone.core.counts().own_events;
+        order.iter().for_each(|at| lone.segment(link, branch(*at)));
+        let written = lone.core.counts().own_events - own;
+        assert!(written <= 2, "{written} proofs are written of {}", order.len());
+        finders.push(lone);
+    }
+    let offends = |it: &Warning| matches!(it, Warning::Invalid { what, .. } if what.contains("forks again"));
+    assert!(finders[0].warnings.iter().any(offends), "{:?}", finders[0].warnings);
+    let found: Vec<_> = finders.iter().map(|lone| (lone.core.id(), own_log(lone))).collect();
+    for lone in &mut finders {
+        for (id, own) in found.iter().filter(|(id, _)| *id != lone.core.id()).cloned().collect::<Vec<_>>() {
+            let link = lone.link(id);
+            lone.segment(link, own);
+        }
+        lone.segment(LinkId(1), log.segment(1, last));
+        assert_eq!(lone.held(&log.log).unwrap().sequence, 0, "nothing of it is taken again");
+    }
+    let root = |lone: &Lone| lone.core.view().root(&log.id());
+    assert!(finders.iter().all(|lone| root(lone) == root(&finders[0])));
 }

@@ -1,9 +1,9 @@
 //! Two histories of one log.
 
-use proto::log::v1::{self, Kind};
+use proto::log::v1;
 
 use crate::{
-    Core, LogId, Output, Warning,
+    Core, LinkId, LogId, Output, Warning,
     fork::{self, ForkPoint},
     limits::MAX_SEGMENT_EVENTS,
     logs::LogKey,
@@ -11,27 +11,39 @@ use crate::{
 };
 
 impl Core {
-    /// Two signed histories: the proof goes into the own log, and both are cut.
-    pub(super) fn on_conflict(&mut self, key: LogKey, run: &Run, sequence: u64) {
+    /// Two signed histories: the proof goes into the own log, and both are cut. If the rate allows no event now, the
+    /// next comparison of heads will show them again.
+    pub(super) fn on_conflict(&mut self, link: LinkId, key: LogKey, run: &Run, sequence: u64) {
         let Some(previous) = run.hash_at(sequence - 1) else { return };
         let ours = self.entries(key, sequence, MAX_SEGMENT_EVENTS);
         let theirs = &run.entries[usize::try_from(sequence - run.first).unwrap_or_default()..];
-        if let Some(proof) = fork::prove(&run.log, sequence, previous, [&ours, theirs]) {
-            let point = ForkPoint { sequence, previous };
-            if self.apply_fork(run.log, point, proof.clone()) {
-                self.append(Kind::ForkFound, &proof);
-            }
+        let Some(proof) = fork::prove(&run.log, sequence, previous, [&ours, theirs]) else { return };
+        if self.logs[key].fork.is_some() {
+            self.offence(link, &format!("log {} forks again at event {sequence}", run.log));
+        }
+        // Nobody would take over what exceeds the bound: it must not be acted upon here alone.
+        if !self.may_accuse() || !self.may_write(0) {
+            return;
+        }
+        let point = ForkPoint { sequence, previous };
+        if self.apply_fork(run.log, point, proof.clone()) {
+            self.accuse(&proof);
         }
     }
 
     /// Takes over a verified proof. Gives whether it was news.
     pub(crate) fn apply_fork(&mut self, log: LogId, point: ForkPoint, proof: v1::ForkProof) -> bool {
-        if self.own.as_ref().is_some_and(|own| own.log == log) {
-            self.reopen(log);
-        }
-        if !self.forks.insert(log, point, proof) {
+        let is_own = self.own.as_ref().is_some_and(|own| own.log == log);
+        // The log that is being written is cut only once it is not written any more.
+        if is_own && !self.reopen(log) {
+            self.postpone_fork(point, proof);
             return false;
         }
+        let owners = &self.owners;
+        if !self.forks.insert(log, point, proof, |owner| owners.contains_key(owner)) {
+            return false;
+        }
+        let Some(point) = self.forks.point(&log) else { return false };
         self.warn(Warning::Fork { log, sequence: point.sequence });
         self.changed_bridges.insert(log.owner);
         if let Some(key) = self.logs.key(&log) {
