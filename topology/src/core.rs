@@ -90,12 +90,14 @@ impl Core {
     /// Takes an input; what must be done is appended to `out`.
     pub fn handle(&mut self, input: Input, now: Now, out: &mut Vec<Output>) {
         self.now = now;
-        self.out = std::mem::take(out);
+        // What loading wants done waits here for the first input.
+        let loading = std::mem::replace(&mut self.out, std::mem::take(out));
         let begin = self.out.len();
         let mut journaled = journal::concerns(&input);
         if journaled && self.config.journal {
             self.out.push(Output::Journal(journal::encode(self, &input, now)));
         }
+        self.out.extend(loading);
         if matches!(input, Input::Tick) {
             journaled = self.on_tick();
             if journaled && self.config.journal {

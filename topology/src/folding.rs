@@ -3,7 +3,7 @@
 use identity::NodeId;
 
 use crate::{
-    Core, Entry, Head, Hlc, LogId, NO_HASH, Warning,
+    Core, Entry, Head, Hlc, LogId, NO_HASH, Output, Warning,
     event::Event,
     fold::{Fold, Touched},
     fork,
@@ -29,7 +29,8 @@ pub struct Damaged {
 
 impl Core {
     /// Takes over a log as it lies on disk, from its first entry on: own ones and foreign ones, in any order. Checks
-    /// the hash chain; signatures were checked before it was stored. Gives the number of events taken over.
+    /// the hash chain; signatures were checked before it was stored. What lies beyond a fork that is known by then is not
+    /// taken over; the outputs of the first input remove it. Gives the number of events taken over.
     ///
     /// # Errors
     /// [`Damaged`] when an entry does not fit, or the end is not signed (a write that was cut off). What comes before is
@@ -54,11 +55,19 @@ impl Core {
         let mut chain = Chain { log, sequence: 0, hash: NO_HASH, time: Hlc::default() };
         let mut good = chain.clone();
         let mut waiting = Vec::new();
-        let folds = self.owners.get(&log.owner).is_none_or(|it| it.folded.is_none_or(|at| at < log.epoch));
+        let folds = !self.forks.is_overtaken(&log)
+            && self.owners.get(&log.owner).is_none_or(|it| it.folded.is_none_or(|at| at < log.epoch));
         let mut fold = Fold::default();
         let mut touched = Touched::default();
         let (mut what, mut bytes) = (None, 0);
+        let fork = self.forks.point(&log);
+        let at_edge = |chain: &Chain| fork.is_some_and(|fork| chain.sequence + 1 == fork.sequence);
+        let mut beyond = false;
         for entry in entries {
+            if at_edge(&chain) {
+                beyond = true;
+                break;
+            }
             match chain.push(&entry.event) {
                 Ok(event) if chain.hash == entry.hash => waiting.push(event),
                 Ok(_) => what = Some("its hash does not match".to_owned()),
@@ -68,7 +77,8 @@ impl Core {
                 break;
             }
             bytes += entry.event.len() as u64;
-            if is_end(&entry, chain.sequence) {
+            let vouched = at_edge(&chain) && fork.is_some_and(|fork| fork.previous == chain.hash);
+            if vouched || is_end(&entry, chain.sequence) {
                 good = chain.clone();
                 waiting.drain(..).filter(|_| folds).for_each(|event| fold.apply(&event, &mut touched));
                 // The result says who is there; what was touched on the way would grow without bound.
@@ -79,14 +89,21 @@ impl Core {
         if what.is_none() && !waiting.is_empty() {
             what = Some("its end is not signed".to_owned());
         }
+        if beyond {
+            // The proof became durable before the cut did.
+            self.out.push(Output::Truncate { log, keep: good.sequence });
+        }
         self.take_loaded(&good, bytes, folds.then_some(fold), touched);
         (good.sequence, what)
     }
 
     fn take_loaded(&mut self, end: &Chain, bytes: u64, fold: Option<Fold>, touched: Touched) {
         let known = self.owners.contains_key(&end.log.owner);
-        if end.sequence == 0 || (known && !self.admits(&end.log)) {
+        if end.sequence == 0 {
             return;
+        }
+        if known && !self.admits(&end.log) {
+            return self.out.push(Output::Forget { log: end.log });
         }
         let key = self.insert_log(end.log);
         let log = &mut self.logs[key];
@@ -111,8 +128,9 @@ impl Core {
     /// Folds entries that became durable.
     pub(crate) fn fold_run(&mut self, log: LogId, first: u64, entries: &[Entry]) {
         let mut touched = Touched::default();
+        let overtaken = self.forks.is_overtaken(&log);
         let Some(owner) = self.owners.get_mut(&log.owner) else { return };
-        if owner.folded.is_none_or(|folded| folded < log.epoch) && first == 1 {
+        if owner.folded.is_none_or(|folded| folded < log.epoch) && first == 1 && !overtaken {
             owner.folded = Some(log.epoch);
             let before = std::mem::take(&mut owner.fold);
             touched.peers.extend(before.peers.into_keys());

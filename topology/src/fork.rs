@@ -1,6 +1,6 @@
 //! Proofs that an owner signed two histories.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Bound};
 
 use bytes::Bytes;
 use identity::NodeId;
@@ -59,6 +59,13 @@ impl Forks {
     /// All proofs.
     pub(crate) fn proofs(&self) -> impl Iterator<Item = &v1::ForkProof> {
         self.0.values().flat_map(|fork| std::iter::once(&fork.first.1).chain(&fork.second))
+    }
+
+    /// Whether a later epoch of the same owner counts for nothing: then this one does not count either.
+    pub(crate) fn is_overtaken(&self, log: &LogId) -> bool {
+        let later = (Bound::Excluded(*log), Bound::Included(span(&log.owner).1));
+        log.epoch < span(&log.owner).1.epoch
+            && self.0.range(later).any(|(_, fork)| fork.point().sequence == 1)
     }
 
     /// Whether a proof of this point would change anything.

@@ -177,3 +177,37 @@ fn fork_roll_back_of_a_chain_of_forks_is_the_same_whatever_came_first() {
     let root = |lone: &Lone| lone.core.view().root(&log.id());
     assert!(finders.iter().all(|lone| root(lone) == root(&finders[0])));
 }
+
+/// Guards against a bridge that is killed after the proof of a fork became durable and before the cut did.
+#[test]
+fn fork_roll_back_happens_at_the_start_if_the_cut_was_lost() {
+    let mut log = Forger::new(1, 1);
+    (0..9).for_each(|number| log.link_up(Forger::new(50 + number, 1).id()));
+    let mut other = log.clone();
+    other.entries.truncate(5);
+    other.link_down(Forger::new(90, 1).id());
+    let mut finder = Lone::new(3);
+    let link = finder.link(log.id());
+    finder.take(link, &log);
+    finder.segment(link, other.segment(6, 6));
+    assert_eq!(finder.held(&log.log).unwrap(), log.head(5));
+    let id = finder.core.id();
+    let (own, proof) = finder.history.logs().into_iter().find(|(log, _)| log.owner == id).unwrap();
+    for proof_first in [true, false] {
+        let mut lone = Lone::unstarted(2);
+        let mut stored = vec![(own, proof.clone()), (log.log, log.stored())];
+        if !proof_first {
+            stored.reverse();
+        }
+        for (id, entries) in stored {
+            lone.history.store(id, 1, &entries);
+            lone.core.load(id, entries).unwrap();
+        }
+        lone.start();
+        assert_eq!(lone.held(&log.log).unwrap(), log.head(5), "the proof first: {proof_first}");
+        assert_eq!(lone.core.view().root(&log.id()), finder.core.view().root(&log.id()));
+        let kept = lone.history.logs().into_iter().find(|(id, _)| *id == log.log).unwrap();
+        assert_eq!(kept.1.len(), 5, "the disk is cut, too");
+        assert!(lone.warnings.contains(&Warning::Fork { log: log.log, sequence: 6 }));
+    }
+}

@@ -49,7 +49,20 @@ impl Core {
         if let Some(key) = self.logs.key(&log) {
             self.cut(key, point);
         }
+        if point.sequence == 1 {
+            self.overtake(log);
+        }
         true
+    }
+
+    /// Nothing of an epoch counts, and it may never come here: the ones before it must not be taken for the latest.
+    fn overtake(&mut self, log: LogId) {
+        if let Some(owner) = self.owners.get_mut(&log.owner)
+            && owner.folded.is_some_and(|folded| folded < log.epoch)
+        {
+            owner.folded = Some(log.epoch);
+            self.refold(log.owner);
+        }
     }
 
     /// Cuts a log before the fork; what was folded beyond it is folded anew.

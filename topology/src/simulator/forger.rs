@@ -176,8 +176,13 @@ impl Lone {
     /// A started core.
     pub fn new(number: u64) -> Self {
         let mut lone = Self::unstarted(number);
-        lone.input(Input::Start(Start { seed: [5; 32], trusted: Vec::new(), policy: Policy::default() }));
+        lone.start();
         lone
+    }
+
+    /// Starts the core.
+    pub fn start(&mut self) {
+        self.input(Input::Start(Start { seed: [5; 32], trusted: Vec::new(), policy: Policy::default() }));
     }
 
     /// A core that may still load.
