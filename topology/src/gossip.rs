@@ -152,6 +152,14 @@ impl Core {
         }
     }
 
+    /// Events of a log came from a neighbour, of use or not.
+    pub(crate) fn note_came(&mut self, link: LinkId, key: LogKey) {
+        let now = self.now.mono;
+        if let Some(neighbour) = self.links.get_mut(&link) {
+            (neighbour.toward(key).came, neighbour.segment_at) = (true, now);
+        }
+    }
+
     fn known(&self, owner: &[u8], epoch: &[u8]) -> Option<(LogId, Option<LogKey>)> {
         let log = LogId::from_fields(owner, epoch).ok()?;
         Some((log, self.logs.key(&log)))

@@ -37,7 +37,6 @@ impl Core {
         };
         match self.logs.key(&run.log) {
             Some(key) => {
-                self.note_has(link, key, run.last());
                 self.on_run(link, key, run, size);
             }
             None if run.first == 1 && self.admits(&run.log) => self.on_first_run(link, run, size),
@@ -54,7 +53,6 @@ impl Core {
             return self.offence(link, &format!("log {}: {bad}", run.log));
         }
         let key = self.insert_log(run.log);
-        self.note_has(link, key, run.last());
         self.on_begun(link, key);
         self.on_run(link, key, run, size);
     }
@@ -62,7 +60,18 @@ impl Core {
     fn on_run(&mut self, link: LinkId, key: LogKey, mut run: Run, size: usize) {
         let is_own = self.own.as_ref().is_some_and(|own| own.key == key);
         let fork = self.logs[key].fork;
-        match self.fit(key, &run) {
+        let fit = self.fit(key, &run);
+        // What lies beyond a gap is a mere claim until the owner's signature shows that there is such an event.
+        if matches!(fit, Fit::Gap)
+            && let Err(bad) = run.verify(&*self.config.verifier)
+        {
+            return self.offence(link, &format!("log {}: {bad}", run.log));
+        }
+        self.note_has(link, key, run.last());
+        if !matches!(fit, Fit::Gap) {
+            self.note_came(link, key);
+        }
+        match fit {
             Fit::Gap => self.expect_more(key),
             Fit::Known => {
                 self.counts.events_duplicate += run.entries.len() as u64;

@@ -17,7 +17,7 @@ pub enum BadSegment {
     /// A field of a wrong length.
     #[error(transparent)]
     Field(#[from] WrongLength),
-    /// No events, too many, or too many bytes of them.
+    /// No events, too many, too many bytes of them, or numbers that no log reaches.
     #[error("a segment of {events} events and {bytes} bytes is out of bounds")]
     Size {
         /// Events.
@@ -80,7 +80,8 @@ impl Run {
         let previous = id::hash(&segment.previous)?;
         let bytes = segment.events.iter().map(Bytes::len).sum();
         let events = segment.events.len();
-        if events == 0 || events > MAX_SEGMENT_EVENTS || bytes > MAX_SEGMENT_BYTES || segment.first == 0 {
+        let in_bounds = (1..=MAX_SEGMENT_EVENTS).contains(&events) && bytes <= MAX_SEGMENT_BYTES;
+        if !in_bounds || segment.first == 0 || segment.first.checked_add(events as u64).is_none() {
             return Err(BadSegment::Size { events, bytes });
         }
         let mut chain = Chain { log, sequence: segment.first - 1, hash: previous, time: Hlc::default() };

@@ -103,6 +103,65 @@ fn too_many_offences_close_the_link() {
     assert_eq!(lone.closed, [link]);
 }
 
+/// A second neighbour, honest, that brings the log of the first; gives the log's owner, who writes on.
+fn followed() -> (Lone, Forger, topology::LinkId, topology::LinkId) {
+    let (mut lone, _, liar) = linked();
+    let mut honest = Forger::new(5, 1);
+    honest.link_up(lone.core.id());
+    let link = lone.link(honest.id());
+    lone.take(link, &honest);
+    lone.sent.clear();
+    (lone, honest, link, liar)
+}
+
+fn prunes(lone: &Lone, link: topology::LinkId) -> usize {
+    let prunes =
+        |it: &&(topology::LinkId, Frame)| it.0 == link && matches!(it.1.kind, Some(FrameKind::Prune(_)));
+    lone.sent.iter().filter(prunes).count()
+}
+
+#[test]
+fn a_claim_of_events_that_never_come_is_an_offence_and_does_not_keep_the_honest_parent_away() {
+    let (mut lone, mut honest, link, liar) = followed();
+    let mut claims = 0;
+    while lone.closed.is_empty() && claims < 100 {
+        let held = Held {
+            owner: honest.id().to_bytes(),
+            epoch: honest.log.epoch.to_bytes(),
+            first: 1,
+            last: u64::MAX,
+            hash: Bytes::from_static(&[1; 32]),
+        };
+        lone.input(Input::Frame {
+            link: liar,
+            frame: Frame { kind: Some(FrameKind::Have(Have { held: vec![held] })) },
+        });
+        lone.pass(Duration::from_secs(20));
+        claims += 1;
+    }
+    assert_eq!(lone.closed, [liar], "after {claims} claims");
+    assert!(claims <= 16 && prunes(&lone, link) <= claims, "{claims} claims, {} prunes", prunes(&lone, link));
+    honest.link_up(Forger::new(6, 1).id());
+    lone.segment(link, honest.segment(3, 3));
+    assert_eq!(lone.held(&honest.log).unwrap().sequence, 3);
+}
+
+#[test]
+fn a_segment_beyond_a_gap_is_no_claim_unless_its_owner_signed_it() {
+    for first in [1_000, u64::MAX - 5, u64::MAX] {
+        let (mut lone, mut honest, link, liar) = followed();
+        honest.link_up(Forger::new(6, 1).id());
+        let mut segment = honest.segment(3, 3);
+        let payload = Bytes::from_static(b"far");
+        let event = proto::log::v1::Event { sequence: first, time: u64::MAX, kind: 999, payload };
+        (segment.first, segment.events) = (first, vec![prost::Message::encode_to_vec(&event).into()]);
+        (0..MAX_OFFENCES).for_each(|_| lone.segment(liar, segment.clone()));
+        lone.pass(Duration::from_secs(3));
+        assert_eq!(lone.closed, [liar]);
+        assert_eq!(prunes(&lone, link), 0, "first event {first}");
+    }
+}
+
 #[test]
 fn admission_needs_links_that_both_logs_confirm() {
     let (mut lone, mut neighbour, link) = linked();

@@ -39,6 +39,10 @@ pub(crate) struct Neighbour {
     pub(super) granted: u64,
     pub(super) overdrawn: bool,
     pub(super) offences: u32,
+    /// Claims of events that did not come, since the last offence for them.
+    pub(super) broken: u32,
+    /// When the last events came.
+    pub(crate) segment_at: Duration,
     /// Logs asked of it that have not come.
     pub(super) asked: usize,
     /// Something may be to be sent.
@@ -52,6 +56,8 @@ pub(crate) struct Toward {
     pub(crate) has: u64,
     /// It asked for whatever comes.
     pub(crate) follows: bool,
+    /// Something of the log came since it was asked for.
+    pub(crate) came: bool,
 }
 
 /// A digest that is being sent.
@@ -86,6 +92,8 @@ impl Neighbour {
             granted: 0,
             overdrawn: false,
             offences: 0,
+            broken: 0,
+            segment_at: Duration::ZERO,
             asked: 0,
             busy: false,
         }

@@ -21,6 +21,9 @@ const MAX_ASKED_PER_LINK: usize = 1_024;
 /// Prunes that wait for credit.
 const MAX_PRUNES: usize = 1_024;
 
+/// Claims of events that do not come, until it is an offence: an honest neighbour may have lost a log meanwhile.
+const MAX_BROKEN_CLAIMS: u32 = 4;
+
 /// A log that was asked for and has not begun to come.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asked {
@@ -92,6 +95,9 @@ impl Core {
         if let Some(before) = before.filter(|before| *before != link) {
             self.prune(before, id);
         }
+        if let Some(neighbour) = self.links.get_mut(&link) {
+            neighbour.toward(key).came = false;
+        }
         self.want(link, id, from, true);
         self.timers.arm(Timer::Check(key), self.now.mono + WANT_TIMEOUT);
     }
@@ -112,9 +118,13 @@ impl Core {
         if log.fork.is_some_and(|fork| last + 1 >= fork.sequence) {
             return;
         }
+        let stands = last == log.checked_at;
+        if let Some(parent) = parent.filter(|_| stands) {
+            self.on_silence(parent, key);
+        }
         let have: BTreeSet<LinkId> =
             self.links.iter().filter(|(_, it)| it.has(key) > last).map(|(link, _)| *link).collect();
-        let moves = last > log.checked_at && parent.is_some_and(|parent| have.contains(&parent));
+        let moves = !stands && parent.is_some_and(|parent| have.contains(&parent));
         if moves {
             self.logs[key].checked_at = last;
             self.timers.arm(Timer::Check(key), self.now.mono + GRAFT_DELAY);
@@ -123,6 +133,25 @@ impl Core {
         let next = parent.and_then(|parent| have.range((Bound::Excluded(parent), Bound::Unbounded)).next());
         if let Some(link) = next.or_else(|| have.first()) {
             self.follow(*link, key);
+        }
+    }
+
+    /// The parent brought nothing. If it was asked for what it claims to have and had nothing else to send, its claim is
+    /// not believed any more, so that it keeps nobody from the place of the parent; too many such claims are an offence.
+    fn on_silence(&mut self, link: LinkId, key: LogKey) {
+        let id = self.logs[key].id;
+        let (last, now) = (self.logs[key].last, self.now.mono);
+        let Some(neighbour) = self.links.get_mut(&link) else { return };
+        let busy = neighbour.wants.contains_key(&id) || now < neighbour.segment_at + WANT_TIMEOUT;
+        let toward = neighbour.toward(key);
+        if toward.has <= last || toward.came || busy {
+            return;
+        }
+        toward.has = last;
+        neighbour.broken += 1;
+        if neighbour.broken >= MAX_BROKEN_CLAIMS {
+            neighbour.broken = 0;
+            self.offence(link, &format!("claims to have events of log {id} that do not come"));
         }
     }
 
