@@ -4,7 +4,7 @@ mod links;
 mod peers;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     time::Duration,
 };
 
@@ -13,7 +13,10 @@ use proto::log::v1::{self, Kind};
 
 use crate::{
     Core, Output, Policy, Start, Warning,
-    limits::{MAX_LINKS_PER_BRIDGE, MAX_UNDURABLE_EVENTS, OWN_BURST_EVENTS, OWN_EVENTS_PER_MINUTE},
+    limits::{
+        MAX_LINKS_PER_BRIDGE, MAX_UNDURABLE_EVENTS, OWN_BURST_EVENTS, OWN_EVENTS_PER_MINUTE,
+        OWN_RESERVE_EVENTS,
+    },
     timers::Timer,
 };
 
@@ -32,12 +35,19 @@ pub(crate) struct Local {
     /// Own events came back from a neighbour: somebody was told.
     pub(crate) recovered: bool,
     /// Facts that may differ from what the log says.
-    dirty_peers: BTreeSet<NodeId>,
+    dirty_peers: Waiting,
     dirty_links: BTreeSet<NodeId>,
     rate: Rate,
     /// The rate allows nothing before this time.
     hold_until: Duration,
     full: bool,
+}
+
+/// Peers in the order in which they changed, each once: ids can be chosen, so their order must not decide who waits.
+#[derive(Debug, Default)]
+struct Waiting {
+    order: VecDeque<NodeId>,
+    members: BTreeSet<NodeId>,
 }
 
 /// How many own events may be written.
@@ -57,8 +67,22 @@ impl Local {
     pub(crate) fn forget_logged(&mut self) {
         self.peers.values_mut().for_each(LocalPeer::forget_logged);
         self.links.values_mut().for_each(LocalLink::forget_logged);
-        self.dirty_peers.extend(self.peers.keys());
+        self.peers.keys().for_each(|id| self.dirty_peers.insert(*id));
         self.dirty_links.extend(self.links.keys());
+    }
+}
+
+impl Waiting {
+    fn insert(&mut self, id: NodeId) {
+        if self.members.insert(id) {
+            self.order.push_back(id);
+        }
+    }
+
+    /// All that wait now, the first first.
+    fn take(&mut self) -> VecDeque<NodeId> {
+        self.members.clear();
+        std::mem::take(&mut self.order)
     }
 }
 
@@ -139,13 +163,16 @@ impl Core {
         }
     }
 
-    /// A subject is damped from now on, which is itself a fact.
+    /// A subject is damped from now on, which is itself a fact, though one that may go unsaid when too much is.
     fn log_damped(&mut self, subject: NodeId, reuse_at: Duration) {
         self.counts.damped += 1;
+        self.timers.arm(Timer::Local, reuse_at);
+        if !self.may_write(OWN_RESERVE_EVENTS) {
+            return;
+        }
         let millis = reuse_at.saturating_sub(self.now.mono).as_millis() as u64;
         let until = (u64::try_from(self.now.wall_ms).unwrap_or(0) + millis) << 16;
         self.append(Kind::Damped, &v1::Damped { subject: subject.to_bytes(), until });
-        self.timers.arm(Timer::Local, reuse_at);
     }
 
     pub(crate) fn warn(&mut self, warning: Warning) {

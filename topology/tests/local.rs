@@ -1,5 +1,7 @@
 //! What happens around one bridge and how much of it is written: damping, rates, and a disk that fails.
 
+#![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
+
 use std::time::Duration;
 
 use identity::{Announcement, Description, Network, NetworkId, NodeId};
@@ -43,6 +45,52 @@ fn a_heartbeat_is_not_an_event() {
         lone.pass(Duration::from_secs(1));
     }
     assert_eq!(own_kinds(&lone, 1), [Kind::PeerJoined]);
+}
+
+/// Has the core write as much as it may at once, and a little more.
+fn exhausted(lone: &mut Lone) {
+    (0..4_000).for_each(|number| see(lone, records(number)));
+    let waker = NodeId::from_bytes([2; 32]);
+    for number in 0..120 {
+        lone.input(Input::PeerAsleep { id: records(number).0.id(), waker });
+    }
+    assert!(lone.core.counts().deferred > 0);
+}
+
+#[test]
+fn peers_that_wait_for_the_rate_are_written_in_the_order_in_which_they_came() {
+    let mut lone = Lone::new(1);
+    exhausted(&mut lone);
+    let mut late: Vec<_> = (10_000..10_040).map(records).collect();
+    late.sort_by_key(|(description, _)| std::cmp::Reverse(description.id()));
+    late.iter().for_each(|it| see(&mut lone, it.clone()));
+    lone.pass(Duration::from_secs(60));
+    let own = lone.core.id();
+    let logs = lone.history.logs();
+    let entries = logs.iter().filter(|(log, _)| log.owner == own).flat_map(|(_, entries)| entries);
+    let events = entries.filter_map(|entry| Event::decode(&entry.event).ok());
+    let joined = events.filter(|event| event.known_kind() == Some(Kind::PeerJoined)).skip(4_000);
+    let ids: Vec<_> = joined
+        .map(|event| <proto::log::v1::PeerClaim as prost::Message>::decode(event.payload).unwrap().node_id)
+        .collect();
+    let expected: Vec<_> = late.iter().map(|(description, _)| description.id().to_bytes()).collect();
+    assert_eq!(ids, expected);
+}
+
+#[test]
+fn damping_is_said_within_the_rate_only() {
+    let mut lone = Lone::new(1);
+    exhausted(&mut lone);
+    let last = lone.core.view().own().unwrap().head;
+    for number in 0..90 {
+        for _ in 0..6 {
+            let id = records(number).0.id();
+            lone.input(Input::PeerGone { id, reason: LeftReason::Expired });
+            see(&mut lone, records(number));
+        }
+    }
+    assert!(lone.core.counts().damped >= 90);
+    assert!(!own_kinds(&lone, last).contains(&Kind::Damped));
 }
 
 #[test]

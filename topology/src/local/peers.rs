@@ -141,10 +141,9 @@ impl Core {
         if self.now.mono < self.local.hold_until {
             return;
         }
-        let dirty = std::mem::take(&mut self.local.dirty_peers);
-        for id in &dirty {
-            if !self.reconcile_peer(*id) {
-                self.local.dirty_peers.insert(*id);
+        for id in self.local.dirty_peers.take() {
+            if !self.reconcile_peer(id) {
+                self.local.dirty_peers.insert(id);
             }
         }
     }
