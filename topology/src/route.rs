@@ -51,7 +51,8 @@ pub enum NoRoute {
         peer: NodeId,
         /// One of its homes.
         home: NodeId,
-        /// The last time of that home's log.
+        /// When the last way to that home was lost, by this bridge's clock; if there was none since the start, the last
+        /// time of the home's log.
         since: Hlc,
     },
     /// All ways are longer than [`MAX_HOPS`] links.

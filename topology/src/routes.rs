@@ -23,6 +23,8 @@ pub(crate) struct Routes {
     pub(crate) dirty: bool,
     computed_at: Option<Duration>,
     table: Table,
+    /// Since when there is no way any more to bridges that there was one to.
+    lost: BTreeMap<NodeId, Hlc>,
 }
 
 /// The ways to all bridges.
@@ -93,6 +95,10 @@ impl Core {
         let table = self.compute_routes(&[]);
         let before = std::mem::replace(&mut self.routes.table, table);
         let after = &self.routes.table.ways;
+        let now = Hlc::at(u64::try_from(self.now.wall_ms).unwrap_or(0));
+        self.routes.lost.retain(|id, _| !after.contains_key(id) && self.owners.contains_key(id));
+        let gone = before.ways.keys().filter(|id| !after.contains_key(*id) && self.owners.contains_key(*id));
+        self.routes.lost.extend(gone.map(|id| (*id, now)));
         let changed = |id: &&NodeId| before.ways.get(*id) != after.get(*id);
         for (id, owner) in self.owners.iter().filter(|(id, _)| changed(id)) {
             self.changed_peers.extend(owner.fold.peers.keys());
@@ -171,8 +177,13 @@ impl Core {
         table.ways.get(&home).ok_or_else(|| match table.others.get(&home) {
             Some(Some(bridge)) => NoRoute::Draining { peer, bridge: *bridge },
             Some(None) => NoRoute::TooFar { peer, home },
-            None => NoRoute::Unreachable { peer, home, since: owner.fold.time },
+            None => NoRoute::Unreachable { peer, home, since: self.unreachable_since(&home, owner) },
         })
+    }
+
+    /// When the last way to a bridge was lost; if there was none since the start, the last time of its log.
+    pub(crate) fn unreachable_since(&self, id: &NodeId, owner: &Owner) -> Hlc {
+        self.routes.lost.get(id).copied().unwrap_or(owner.fold.time)
     }
 
     /// No claim counts: a claim that the peer does not support, one that left, or none at all.

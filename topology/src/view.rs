@@ -152,7 +152,8 @@ impl View<'_> {
                 None => PeerState::Remote,
             },
             Err(why) => {
-                let last = self.core.claims_of(id).map(|(_, owner, ..)| owner.fold.time).max();
+                let homes = self.core.claims_of(id);
+                let last = homes.map(|(home, owner, ..)| self.core.unreachable_since(&home, owner)).max();
                 PeerState::Unknown { since: last.unwrap_or_default(), why }
             }
         }

@@ -142,3 +142,17 @@ fn a_lost_connection_takes_the_routes_over_it_at_once() {
     lone.pass(Duration::from_millis(100));
     assert!(matches!(lone.core.route(&peer), Err(NoRoute::Unreachable { .. })));
 }
+
+/// Guards against telling the time of the home's last event, which may lie days before the moment its peers were lost.
+#[test]
+fn an_unreachable_peer_is_unknown_since_the_way_was_lost() {
+    let (mut lone, _, peer) = row(2);
+    lone.pass(Duration::from_secs(86_400));
+    lone.input(Input::LinkDown { link: LinkId(1), reason: "idle".to_owned() });
+    lone.pass(Duration::from_secs(3_600));
+    let Err(NoRoute::Unreachable { since, .. }) = lone.core.route(&peer) else { panic!("no way") };
+    let lost = 1_700_000_000_000 + 86_401_000;
+    assert!((lost..lost + 2_000).contains(&since.millis()), "{since}");
+    let state = lone.core.view().peer(&peer).map(|peer| peer.state);
+    assert!(matches!(state, Some(topology::PeerState::Unknown { since: shown, .. }) if shown == since));
+}
