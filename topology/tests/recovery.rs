@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 use proto::log::v1::How;
 use topology::{
     Epoch, LogId, Output, Unsigned, Warning,
-    journal::{Replay, decode},
+    journal::{Replay, ReplayError, decode},
     limits::REOPEN_INTERVAL,
     simulator::{Forger, Lone, Settings, Simulation, peer_key},
 };
@@ -148,6 +148,22 @@ fn journal_replay_gives_the_same_log() {
         for node in 0..5 {
             assert_replays(&simulation, node, seed);
         }
+    }
+}
+
+/// Guards against a replay whose first records are gone: it took no log over and went on to another one.
+#[test]
+fn journal_replay_refuses_a_run_that_loaded_logs_which_no_record_gives() {
+    let mut simulation = settled(Settings { bridges: 3, journals: true, ..Settings::default() });
+    let first = simulation.nodes[1].journal.len();
+    simulation.crash(1);
+    simulation.recover(1);
+    let node = &simulation.nodes[1];
+    let mut replay = Replay::new(Arc::new(node.key.clone()));
+    let refused = replay.record(node.journal[first].clone()).unwrap_err();
+    assert!(matches!(refused, ReplayError::Loaded { replayed: 0, .. }), "{refused}");
+    for record in &node.journal {
+        replay.record(record.clone()).unwrap();
     }
 }
 

@@ -1,6 +1,6 @@
 //! A journal through the core again.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use identity::{Description, Network};
@@ -78,15 +78,19 @@ impl Replay {
     /// A new run: what the run before had not made durable is gone.
     fn begin(&self, bytes: &Bytes, heads: &[Head]) -> Result<Core, ReplayError> {
         let mut core = Core::new(self.config(bytes)?, Box::new(self.history.clone()));
-        for (log, entries) in self.history.logs() {
-            let replayed = entries.len() as u64;
+        let logs: BTreeMap<LogId, Vec<Entry>> = self.history.logs().into_iter().collect();
+        for head in heads {
+            let (log, found) = (head.log, head.sequence);
+            let replayed = logs.get(&log).map_or(0, |entries| entries.len() as u64);
+            if replayed < found {
+                return Err(ReplayError::Loaded { log, found, replayed });
+            }
+        }
+        for (log, entries) in logs {
             let Some(head) = heads.iter().find(|head| head.log == log) else {
                 self.history.forget(&log);
                 continue;
             };
-            if replayed < head.sequence {
-                return Err(ReplayError::Loaded { log, found: head.sequence, replayed });
-            }
             self.history.truncate(&log, head.sequence);
             core.load_unsigned(*head, entries);
         }
