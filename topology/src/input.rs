@@ -1,6 +1,5 @@
 //! Everything that enters the core.
 
-use bytes::Bytes;
 use identity::{Announcement, Description, NodeId};
 use proto::{
     link::v1::Frame,
@@ -148,14 +147,4 @@ pub struct PeerSeen {
     pub interface: String,
     /// The sender's address, for the journal.
     pub address: String,
-}
-
-impl Input {
-    /// A decoded frame from its bytes, for tests and tools.
-    ///
-    /// # Errors
-    /// [`FrameError`](crate::frame::FrameError) as by [`frame::decode`](crate::frame::decode).
-    pub fn frame(link: LinkId, bytes: Bytes) -> Result<Self, crate::frame::FrameError> {
-        Ok(Self::Frame { link, frame: crate::frame::decode(bytes)? })
-    }
 }

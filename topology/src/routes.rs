@@ -212,7 +212,7 @@ impl Core {
                 ways.insert(*id, Way { bridges: graph.path(&layers, index, hops), cost_us });
             }
         }
-        let mut others = graph.anyhow();
+        let mut others = graph.by_any_chain();
         others.retain(|id, _| !ways.contains_key(id));
         Table { ways, others }
     }
@@ -290,7 +290,7 @@ impl Graph {
     }
 
     /// Bridges that links lead to at any distance, with the first bridge on the way that stops.
-    fn anyhow(&self) -> BTreeMap<NodeId, Option<NodeId>> {
+    fn by_any_chain(&self) -> BTreeMap<NodeId, Option<NodeId>> {
         let mut found: Vec<Option<Option<NodeId>>> = vec![None; self.ids.len()];
         found[0] = Some(None);
         let mut work = VecDeque::from([0]);
