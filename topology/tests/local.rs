@@ -1,7 +1,5 @@
 //! What happens around one bridge and how much of it is written: damping, rates, and a disk that fails.
 
-#![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
-
 use std::time::Duration;
 
 use identity::{Announcement, Description, Network, NetworkId, NodeId};
