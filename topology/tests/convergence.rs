@@ -27,9 +27,13 @@ fn assert_nothing_missed(simulation: &Simulation) {
     }
 }
 
-fn converges(settings: Settings, changes: usize) {
+/// Convergence from the start, after each of some changes, and after so many disturbances, each of which cuts one of
+/// `groups` off.
+fn converges(settings: Settings, changes: usize, disturbances: u64, groups: usize) {
     let (bridges, seed) = (settings.bridges, settings.seed);
     let mut simulation = Simulation::new(settings);
+    simulation.nodes[1].skew_ms = 86_400_000;
+    simulation.nodes[2].skew_ms = -1_800_000_000_000;
     let start = simulation.run_until(Duration::from_secs(60), Simulation::converged);
     assert!(start.is_some(), "{bridges} bridges do not converge from the start, seed {seed}");
     for round in 0..changes as u64 {
@@ -48,22 +52,30 @@ fn converges(settings: Settings, changes: usize) {
         start.unwrap_or_default(),
         simulation.bytes
     );
+    for round in 0..disturbances {
+        disturb(&mut simulation, round, groups);
+        simulation.run_for(Duration::from_millis(1_500));
+    }
+    mend(&mut simulation);
+    let time = simulation.run_until(Duration::from_secs(120), Simulation::converged);
+    assert!(time.is_some(), "{bridges} bridges do not converge after partitions and restarts, seed {seed}");
+    assert_nothing_missed(&simulation);
 }
 
 #[test]
 fn convergence_of_3_bridges() {
-    converges(Settings { bridges: 3, ..Settings::default() }, 5);
+    converges(Settings { bridges: 3, ..Settings::default() }, 5, 6, 3);
 }
 
 #[test]
 fn convergence_of_30_bridges() {
-    converges(Settings { bridges: 30, loss_ppm: 100_000, ..Settings::default() }, 5);
+    converges(Settings { bridges: 30, loss_ppm: 100_000, ..Settings::default() }, 5, 8, 4);
 }
 
 #[test]
 fn convergence_of_300_bridges() {
     let route_interval = Duration::from_secs(30);
-    converges(Settings { bridges: 300, encode: false, route_interval, ..Settings::default() }, 2);
+    converges(Settings { bridges: 300, encode: false, route_interval, ..Settings::default() }, 2, 4, 10);
 }
 
 #[test]
@@ -71,7 +83,7 @@ fn convergence_of_1000_bridges() {
     let route_interval = Duration::from_secs(60);
     let settings =
         Settings { bridges: 1_000, encode: false, peers: false, route_interval, ..Settings::default() };
-    converges(settings, 1);
+    converges(settings, 1, 1, 50);
 }
 
 #[test]
@@ -81,7 +93,7 @@ fn convergence_after_partitions_crashes_and_skewed_clocks() {
         simulation.nodes[1].skew_ms = 86_400_000;
         simulation.nodes[2].skew_ms = -1_800_000_000_000;
         for round in 0..8 {
-            disturb(&mut simulation, round);
+            disturb(&mut simulation, round, 4);
             simulation.run_for(Duration::from_millis(1_500));
         }
         mend(&mut simulation);
@@ -91,18 +103,19 @@ fn convergence_after_partitions_crashes_and_skewed_clocks() {
     }
 }
 
-/// Cuts a random group off, crashes a bridge, changes something, heals what was cut before.
-fn disturb(simulation: &mut Simulation, round: u64) {
-    let group = simulation.below(4) as usize;
-    for (one, other) in simulation.wires_between(|node| node % 4 == group) {
+/// Cuts a random group off, changes something, restarts a bridge, heals what was cut before. Every other time the bridge
+/// comes back without what it wrote last and others have got already.
+fn disturb(simulation: &mut Simulation, round: u64, groups: usize) {
+    let bridges = simulation.nodes.len();
+    let group = simulation.below(groups as u64) as usize;
+    for (one, other) in simulation.wires_between(|node| node % groups == group) {
         simulation.cut(one, other);
     }
-    let victim = simulation.below(12) as usize;
-    if simulation.nodes[victim].core.is_some() {
-        simulation.crash(victim);
-        simulation.recover(victim);
-    }
-    for node in 0..12 {
+    let victim = simulation.below(bridges as u64) as usize;
+    let backup = simulation.nodes[victim].disk.logs();
+    let peer = simulation.nodes[victim].local_peer(100 + round);
+    simulation.join(victim, peer, How::Registered);
+    for node in (0..bridges).step_by((bridges / 12).max(1)) {
         let peer = simulation.nodes[node].local_peer(1 + round % 3);
         let id = peer.0.id();
         if simulation.below(2) == 0 {
@@ -111,7 +124,14 @@ fn disturb(simulation: &mut Simulation, round: u64) {
             simulation.leave(node, id);
         }
     }
-    for (one, other) in simulation.wires_between(|node| node % 4 == (group + 1) % 4) {
+    let lose = round % 2 == 1;
+    simulation.run_for(Duration::from_millis(if lose { 500 } else { 1 }));
+    simulation.crash(victim);
+    if lose {
+        simulation.nodes[victim].disk.restore(backup);
+    }
+    simulation.recover(victim);
+    for (one, other) in simulation.wires_between(|node| node % groups == (group + 1) % groups) {
         simulation.heal(one, other);
     }
 }
