@@ -14,7 +14,7 @@ fn other_clock() -> Option<PathBuf> {
     let found = folders.map(|folder| folder.join("faketime/libfaketime.so.1")).find(|path| path.exists());
     if found.is_none() {
         assert!(
-            env::var_os("CI").is_none(),
+            env::var_os("CI").is_none_or(|ci| ci.is_empty()),
             "libfaketime is missing, and in CI this must run: apt-get install faketime"
         );
         eprintln!("\n!!! SKIPPED: wrong clocks\n!!! libfaketime is missing: apt-get install faketime\n");

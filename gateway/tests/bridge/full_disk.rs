@@ -25,7 +25,8 @@ impl Small {
         if mounted.is_ok_and(|status| status.success()) {
             return Some(Self(folder));
         }
-        assert!(std::env::var_os("CI").is_none(), "this test needs the right to mount a tmpfs");
+        let ci = std::env::var_os("CI").is_some_and(|ci| !ci.is_empty());
+        assert!(!ci, "this test needs the right to mount a tmpfs");
         eprintln!("NOT TESTED: a full disk; it needs the right to mount a tmpfs");
         None
     }

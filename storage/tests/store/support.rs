@@ -109,7 +109,7 @@ pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
 
 /// Says why a test cannot run here; in CI that is a failure.
 pub(crate) fn skip(why: &str) {
-    let ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
+    let ci = std::env::var_os("CI").is_some_and(|ci| !ci.is_empty());
     assert!(!ci, "this test must run in CI, but {why}");
     eprintln!("SKIPPED, NOT TESTED: {why}");
 }
