@@ -15,7 +15,7 @@ use std::{
 use identity::NodeId;
 use storage::Health;
 use tokio::{
-    sync::{broadcast, mpsc},
+    sync::{broadcast, mpsc, watch},
     time::sleep_until,
 };
 use topology::{Core, Input, Now, Output};
@@ -49,6 +49,8 @@ pub(crate) struct Parts {
     pub(crate) changes: broadcast::Sender<Change>,
     pub(crate) metrics: Metrics,
     pub(crate) warnings: Vec<String>,
+    /// What the start could not write, as long as it cannot.
+    pub(crate) unkept: watch::Receiver<Vec<String>>,
 }
 
 /// Where its inputs come from.
@@ -76,6 +78,7 @@ pub(crate) struct Actor {
     warnings: Warnings,
     /// Warnings that hold for the whole run.
     standing: Vec<String>,
+    unkept: watch::Receiver<Vec<String>>,
     health: Health,
     /// Why the journal of this run ended, if it did.
     journal_ended: Option<String>,
@@ -103,6 +106,7 @@ impl Actor {
             metrics: parts.metrics,
             warnings: Warnings::default(),
             standing: parts.warnings,
+            unkept: parts.unkept,
             health: Health::Ok,
             journal_ended: None,
             outputs: Vec::new(),

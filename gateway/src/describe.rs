@@ -4,6 +4,7 @@ use std::path::Path;
 
 use identity::{Description, InvalidRecord, tls::Identity};
 use proto::node::v1::{self, NodeKind};
+use runtime::Unkept;
 use serde::{Deserialize, Serialize};
 
 use crate::settings::{self, SettingsError};
@@ -33,7 +34,7 @@ pub(crate) fn describe(
     data: &Path,
     identity: &Identity,
     name: &str,
-    start: u64,
+    (start, unkept): (u64, &mut Unkept),
 ) -> Result<Description, DescribeError> {
     let path = data.join(FILE);
     let kept: Option<Kept> = settings::load(&path)?;
@@ -48,7 +49,7 @@ pub(crate) fn describe(
     };
     let description = Description::sign(identity.key(), message)?;
     if kept.is_none() {
-        settings::store(&path, &Kept { name: name.to_owned(), sequence })?;
+        settings::store_or_later(&path, &Kept { name: name.to_owned(), sequence }, unkept)?;
     }
     Ok(description)
 }
@@ -61,10 +62,11 @@ mod tests {
     fn a_restart_describes_the_same_and_a_new_name_counts_as_newer() {
         let data = tempfile::tempdir().unwrap();
         let identity = Identity::ephemeral().unwrap();
-        let first = describe(data.path(), &identity, "one", 5).unwrap();
-        assert_eq!(describe(data.path(), &identity, "one", 6).unwrap(), first);
-        let renamed = describe(data.path(), &identity, "two", 7).unwrap();
+        let describe = |name, start| describe(data.path(), &identity, name, (start, &mut Unkept::default()));
+        let first = describe("one", 5).unwrap();
+        assert_eq!(describe("one", 6).unwrap(), first);
+        let renamed = describe("two", 7).unwrap();
         assert!(renamed.sequence() > first.sequence());
-        assert!(describe(data.path(), &identity, "", 8).is_err());
+        assert!(describe("", 8).is_err());
     }
 }

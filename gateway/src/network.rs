@@ -4,6 +4,7 @@ use std::{collections::VecDeque, path::Path};
 
 use discovery::Event;
 use identity::{Network, NetworkId};
+use runtime::Unkept;
 use serde::{Deserialize, Serialize};
 use tokio::{sync::mpsc, time::timeout};
 
@@ -41,6 +42,7 @@ pub(crate) async fn settle(
     network: Network,
     hears: bool,
     events: &mut mpsc::Receiver<Event>,
+    unkept: &mut Unkept,
 ) -> Result<(Network, VecDeque<Event>), SettingsError> {
     let mut meanwhile = VecDeque::new();
     if network.id.is_some() {
@@ -49,7 +51,8 @@ pub(crate) async fn settle(
     let heard = if hears { listen(events, &mut meanwhile).await } else { None };
     let id = heard.unwrap_or_else(|| NetworkId::from_bytes(rand::random()));
     tracing::info!(network = network.name, %id, taken_over = heard.is_some(), "the network has an id");
-    settings::store(&data.join(FILE), &Kept { name: network.name.clone(), id: id.to_string() })?;
+    let kept = Kept { name: network.name.clone(), id: id.to_string() };
+    settings::store_or_later(&data.join(FILE), &kept, unkept)?;
     Ok((Network { id: Some(id), ..network }, meanwhile))
 }
 
@@ -76,7 +79,9 @@ mod tests {
     async fn a_made_id_is_kept_for_its_name_only() {
         let data = tempfile::tempdir().unwrap();
         let (_sender, mut events) = mpsc::channel(1);
-        let (made, _) = settle(data.path(), Network::named("home"), false, &mut events).await.unwrap();
+        let network = Network::named("home");
+        let made = settle(data.path(), network, false, &mut events, &mut Unkept::default()).await;
+        let (made, _) = made.unwrap();
         assert!(made.id.is_some());
         assert_eq!(load(data.path(), "home").unwrap(), made);
         assert_eq!(load(data.path(), "cloud").unwrap().id, None);

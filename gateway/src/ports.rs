@@ -8,7 +8,7 @@ use std::{
 
 use identity::tls::Identity;
 use runtime::{
-    EventLoop,
+    EventLoop, Unkept,
     rpc::{BindError, PortChoice, bind_tcp},
 };
 use serde::{Deserialize, Serialize};
@@ -90,6 +90,7 @@ pub(crate) fn listen(
     config: &BridgeConfig,
     identity: &Identity,
     event_loop: &EventLoop,
+    unkept: &mut Unkept,
 ) -> Result<Listeners, PortError> {
     let BridgeConfig { data, listen: ip, ports, congestion, .. } = config;
     let path: PathBuf = data.join(FILE);
@@ -114,7 +115,7 @@ pub(crate) fn listen(
         metrics: r_metrics,
     };
     if after != before {
-        settings::store(&path, &after)?;
+        settings::store_or_later(&path, &after, unkept)?;
     }
     let io = PortError::Address;
     let addresses = Addresses {
@@ -208,7 +209,7 @@ mod tests {
             let listen_at = Some(IpAddr::from([127, 0, 0, 2]));
             let config =
                 BridgeConfig { listen: listen_at, ports: *ports, ..BridgeConfig::new(data, "a", "b") };
-            listen(&config, &identity, &event_loop)
+            listen(&config, &identity, &event_loop, &mut Unkept::default())
         };
         let first = take(one.path(), &BridgePorts::default()).unwrap();
         let second = take(two.path(), &BridgePorts::default()).unwrap();

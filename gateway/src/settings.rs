@@ -7,6 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use runtime::Unkept;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::limits::MAX_SETTINGS_FILE;
@@ -51,12 +52,29 @@ pub(crate) fn load<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Settin
     serde_json::from_slice(&text).map(Some).map_err(|error| damaged(error.to_string()))
 }
 
+/// Like [`store`], but a full disk sets the file aside for later: it must not keep a bridge from starting.
+pub(crate) fn store_or_later<T: Serialize>(
+    path: &Path,
+    value: &T,
+    unkept: &mut Unkept,
+) -> Result<(), SettingsError> {
+    let (text, path) = (encode(path, value)?, path.to_owned());
+    let what = path.display().to_string();
+    let failed = |source| SettingsError::Io { path: path.clone(), source };
+    let target = path.clone();
+    unkept.write(what, move || replace(&target, &text)).map_err(failed)
+}
+
 /// Replaces a file: the old content or the new one is there after a crash, never a mixture.
 pub(crate) fn store<T: Serialize>(path: &Path, value: &T) -> Result<(), SettingsError> {
+    replace(path, &encode(path, value)?).map_err(|source| SettingsError::Io { path: path.into(), source })
+}
+
+fn encode<T: Serialize>(path: &Path, value: &T) -> Result<Vec<u8>, SettingsError> {
     let mut text = serde_json::to_vec_pretty(value)
         .map_err(|error| SettingsError::Damaged { path: path.into(), what: error.to_string() })?;
     text.push(b'\n');
-    replace(path, &text).map_err(|source| SettingsError::Io { path: path.into(), source })
+    Ok(text)
 }
 
 fn replace(path: &Path, text: &[u8]) -> io::Result<()> {

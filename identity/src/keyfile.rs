@@ -71,6 +71,15 @@ pub enum KeyFileError {
     },
 }
 
+impl KeyFileError {
+    /// Whether it is a want of room: on the disk, or in this user's share of it.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        use io::ErrorKind::{QuotaExceeded, StorageFull};
+        matches!(self, Self::Io { source, .. } if matches!(source.kind(), StorageFull | QuotaExceeded))
+    }
+}
+
 /// Reads the node key of a data directory.
 ///
 /// # Errors
@@ -106,28 +115,56 @@ pub fn store(data: &Path, key: &NodeKey) -> Result<(), KeyFileError> {
     write_secret(&data.join(FOLDER).join(NODE_KEY_FILE), encode(key).as_bytes())
 }
 
+/// The number of a start, from [`next_start`].
+#[derive(Debug)]
+pub struct Start {
+    /// Larger than that of every earlier start that was kept.
+    pub number: u64,
+    /// Why it could not be kept: the disk is full. [`keep_start`] makes up for it once there is room.
+    pub unkept: Option<KeyFileError>,
+}
+
 /// The number of this start of the node: larger than that of every earlier start, and durable before it is returned.
 /// The high part of an announcement's sequence.
 ///
+/// Only on a full disk is it returned all the same, and says so: a node goes on then, and the clock alone makes the
+/// next start's number larger, unless [`keep_start`] gets it to the disk in time.
+///
 /// # Errors
-/// [`KeyFileError`] when it cannot be stored: a node must not announce with a number it could use again.
-pub fn next_start(data: &Path, unix_seconds: u64) -> Result<u64, KeyFileError> {
-    let path = data.join(FOLDER).join(STARTS_FILE);
-    let last = match read_secret(&path) {
-        Ok(text) => parse_start(&text).ok_or_else(|| KeyFileError::Damaged {
-            path: path.clone(),
-            what: "it should hold one number".into(),
-        })?,
-        Err(KeyFileError::Missing { .. }) => 0,
-        Err(error) => return Err(error),
-    };
+/// [`KeyFileError`] when it cannot be stored for another reason: a node must not announce with a number it could use
+/// again.
+pub fn next_start(data: &Path, unix_seconds: u64) -> Result<Start, KeyFileError> {
     // The clock makes the number grow even past a restored backup; the file makes it grow past a clock set back.
-    let next = unix_seconds.max(last + 1);
+    let number = unix_seconds.max(last_start(data)? + 1);
+    match keep_start(data, number) {
+        Ok(()) => Ok(Start { number, unkept: None }),
+        Err(error) if error.is_full() => Ok(Start { number, unkept: Some(error) }),
+        Err(error) => Err(error),
+    }
+}
+
+/// Keeps the number of a start durably.
+///
+/// # Errors
+/// [`KeyFileError`] when it cannot be stored; the number before is kept then.
+pub fn keep_start(data: &Path, number: u64) -> Result<(), KeyFileError> {
+    let path = data.join(FOLDER).join(STARTS_FILE);
     let fresh = path.with_extension("new");
     let _ = fs::remove_file(&fresh);
-    write_secret(&fresh, format!("{next}\n").as_bytes())?;
-    fs::rename(&fresh, &path).map_err(|source| KeyFileError::Io { path, source })?;
-    Ok(next)
+    write_secret(&fresh, format!("{number}\n").as_bytes())?;
+    fs::rename(&fresh, &path)
+        .and_then(|()| sync_folder_of(&path))
+        .map_err(|source| KeyFileError::Io { path, source })
+}
+
+fn last_start(data: &Path) -> Result<u64, KeyFileError> {
+    let path = data.join(FOLDER).join(STARTS_FILE);
+    match read_secret(&path) {
+        Ok(text) => parse_start(&text)
+            .ok_or_else(|| KeyFileError::Damaged { path, what: "it should hold one number".into() }),
+        Err(KeyFileError::Missing { .. }) => Ok(0),
+        Err(error) => Err(error),
+    }
 }
 
 fn parse_start(text: &[u8]) -> Option<u64> {
@@ -181,12 +218,17 @@ pub(crate) fn write_secret(path: &Path, bytes: &[u8]) -> Result<(), KeyFileError
     let written = write_and_sync(&partial, bytes).and_then(|()| fs::hard_link(&partial, path));
     let _ = fs::remove_file(&partial);
     match written {
-        Ok(()) => fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(io_error),
+        Ok(()) => sync_folder_of(path).map_err(io_error),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             Err(KeyFileError::Exists { path: path.into() })
         }
         Err(error) => Err(io_error(error)),
     }
+}
+
+/// A name is durable only once its folder is.
+fn sync_folder_of(path: &Path) -> io::Result<()> {
+    fs::File::open(path.parent().unwrap_or_else(|| Path::new(".")))?.sync_all()
 }
 
 fn write_and_sync(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -239,8 +281,9 @@ mod tests {
     fn starts_grow_even_when_the_clock_goes_back() {
         let data = tempfile::tempdir().unwrap();
         load_or_create(data.path()).unwrap();
-        assert_eq!(next_start(data.path(), 1_000).unwrap(), 1_000);
-        assert_eq!(next_start(data.path(), 0).unwrap(), 1_001);
-        assert_eq!(next_start(data.path(), 5_000).unwrap(), 5_000);
+        let next = |seconds| next_start(data.path(), seconds).unwrap().number;
+        assert_eq!(next(1_000), 1_000);
+        assert_eq!(next(0), 1_001);
+        assert_eq!(next(5_000), 5_000);
     }
 }

@@ -26,6 +26,7 @@ use crate::{
     history,
     limits::{SESSION_EVENTS, TURN, TYPING_PACE},
     metrics::Metrics,
+    notes::Notes,
     session::SessionEvent,
     wall,
     writer::{Writer, Written},
@@ -47,6 +48,7 @@ pub(crate) struct Parts {
     pub(crate) discovery: Discovery,
     pub(crate) group: TaskGroup,
     pub(crate) metrics: Metrics,
+    pub(crate) notes: Notes,
 }
 
 /// The actor's queues.
@@ -69,6 +71,7 @@ pub(crate) struct Actor {
     discovery: Discovery,
     group: TaskGroup,
     metrics: Metrics,
+    notes: Notes,
     head: watch::Sender<u64>,
     sessions: BTreeMap<SessionKey, OpenSession>,
     active: BTreeMap<NodeId, SessionKey>,
@@ -141,6 +144,7 @@ impl Actor {
             discovery: parts.discovery,
             group: parts.group,
             metrics: parts.metrics,
+            notes: parts.notes,
             head: inboxes.head.clone(),
             sessions: BTreeMap::new(),
             active: BTreeMap::new(),

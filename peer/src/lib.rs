@@ -14,6 +14,7 @@
 //! | `session` | one stream: reading, liveness, its end |
 //! | `path`, `dial` | the ways to a peer and how they are tried |
 //! | `control` | the services of the local control socket |
+//! | `opening`, `notes` | what lies on the disk, and what the start has to tell |
 //! | `server` | the ports |
 //! | [`limits`] | every bound |
 //!
@@ -42,6 +43,8 @@ mod error;
 mod history;
 pub mod limits;
 mod metrics;
+mod notes;
+mod opening;
 mod path;
 mod peer;
 mod ports;

@@ -2,33 +2,29 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use conversation::Conversation;
 use discovery::{Announcer, Discovery, MulticastSettings, Presence, Settings};
-use identity::{Network, NodeId, check_name, keyfile, tls::Identity};
+use identity::{Network, NodeId, check_name, tls::Identity};
 use prometheus_client::registry::Registry;
 use proto::node::v1::Ports;
-use runtime::{TaskGroup, rpc::PortChoice, socket_path};
-use storage::{Log, Options, Store};
+use runtime::{TaskGroup, metrics::Health, rpc::PortChoice, socket_path};
+use storage::{Log, Store};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     actor::{Actor, Inboxes, Parts},
-    chat::ChatService,
+    chat::{ChatService, Incoming},
+    command::Command,
     config::{self, PeerConfig},
     control::{MessengerControl, NodeControl},
     error::StartError,
-    history,
     limits::{COMMANDS, SESSION_EVENTS, SHUTDOWN_GRACE},
     metrics::Metrics,
+    notes::{self, Notes},
+    opening::{Opened, open},
     ports::{self, Addresses, Listeners, PortError},
-    record, server, wall,
+    record, server,
 };
-
-/// The directory of the store within the data directory.
-const STORE: &str = "store";
-/// The history is one log; a few more may come.
-const MAX_LOGS: usize = 16;
 
 /// A running peer. It runs until [`Peer::shutdown`]; dropped, it stops where it stands, and what was acknowledged stays.
 #[derive(Debug)]
@@ -47,13 +43,11 @@ pub struct Peer {
     registry: Arc<Registry>,
 }
 
-/// What lies on the disk, opened.
-struct Opened {
-    identity: Identity,
-    start: u64,
-    store: Arc<Store>,
+/// How the actor is asked, and the history that it writes.
+struct Asked {
+    commands: mpsc::Sender<Command>,
     log: Log,
-    core: Conversation,
+    head: watch::Receiver<u64>,
 }
 
 impl Peer {
@@ -83,63 +77,37 @@ impl Peer {
         listeners: Listeners,
         group: TaskGroup,
     ) -> Result<Self, StartError> {
-        let Opened { identity, start, store, log, core } = opened;
-        let addresses = listeners.addresses;
-        let announcer = announcer(config, &identity, start, addresses)?;
+        let Opened { identity, start, store, log, core, unkept } = opened;
+        let Listeners { secure, greeting, addresses } = listeners;
+        let (id, announcer) = (identity.id(), announcer(config, &identity, start, addresses)?);
         let (servers, work) = (group.child(), group.child());
         let (metrics, found) = (Metrics::default(), discovery::Metrics::default());
-        let registry = registry(config, &servers, &metrics, &found)?;
+        let registry = registry(config, &servers, (&metrics, &found), health(&store))?;
 
-        let (commands, commanded) = mpsc::channel(COMMANDS);
         let (incoming, arrived) = mpsc::channel(SESSION_EVENTS);
-        let (head, head_seen) = watch::channel(log.head());
-        server::serve_chat(
-            &servers,
-            listeners.secure,
-            &identity,
-            ChatService::server(identity.id(), incoming),
-        )?;
+        server::serve_chat(&servers, secure, &identity, ChatService::server(id, incoming))?;
         let (discovery, discovered) =
             Discovery::spawn(&group, settings(config), announcer.clone(), found.clone());
-        server::serve_greeting(&servers, listeners.greeting, announcer.clone(), &discovery, found).await?;
+        server::serve_greeting(&servers, greeting, announcer.clone(), &discovery, found).await?;
 
         let parts = Parts {
             core,
-            log: log.clone(),
+            log,
             store: Arc::clone(&store),
             announcer: announcer.clone(),
             discovery: discovery.clone(),
             group: work.clone(),
             metrics,
+            notes: Notes { unkept: unkept.spawn(&work) },
         };
-        Actor::spawn(parts, Inboxes { commands: commanded, incoming: arrived, discovered, head });
-        let stop = CancellationToken::new();
-        let listening: Arc<[String]> = addresses.lines().into();
-        let node = NodeControl {
-            commands: commands.clone(),
-            announcer: announcer.clone(),
-            discovery: discovery.clone(),
-            listening: Arc::clone(&listening),
-            stop: stop.clone(),
-        };
-        let messenger =
-            MessengerControl::new(commands, (log, head_seen), announcer, servers.clone(), listening);
+        let asked = spawn_actor(parts, arrived, discovered);
+        let (node, messenger) = controls(asked, announcer, &discovery, addresses, &servers);
+        let stop = node.stop.clone();
         let socket = socket_path::prepare(&config.data).map_err(StartError::io(&config.data))?;
         server::serve_control(&servers, &socket, node, messenger).await?;
-        let id = identity.id();
         tracing::info!(%id, name = config.name, secure = %addresses.secure, greeting = %addresses.greeting, "peer started");
-        Ok(Self {
-            id,
-            addresses,
-            socket,
-            group,
-            servers,
-            work,
-            discovery,
-            store: Some(store),
-            stop,
-            registry,
-        })
+        let store = Some(store);
+        Ok(Self { id, addresses, socket, group, servers, work, discovery, store, stop, registry })
     }
 
     /// The node id.
@@ -192,16 +160,36 @@ impl Drop for Peer {
     }
 }
 
-fn open(data: &std::path::Path, reserve: u64) -> Result<Opened, StartError> {
-    let identity = Identity::load_or_create(data)?;
-    let options = Options { max_logs: MAX_LOGS, reserve, ..Options::default() };
-    // The store's lock also guards everything else in the data directory.
-    let store = Arc::new(Store::open(data.join(STORE), options)?);
-    let start = keyfile::next_start(data, wall::now_s())?;
-    let log = store.log(history::LOG)?;
-    let mut core = Conversation::new(identity.id(), rand::random());
-    history::replay(&log, &mut core)?;
-    Ok(Opened { identity, start, store, log, core })
+fn spawn_actor(
+    parts: Parts,
+    incoming: mpsc::Receiver<Incoming>,
+    discovered: mpsc::Receiver<discovery::Event>,
+) -> Asked {
+    let log = parts.log.clone();
+    let (commands, commanded) = mpsc::channel(COMMANDS);
+    let (head, head_seen) = watch::channel(log.head());
+    Actor::spawn(parts, Inboxes { commands: commanded, incoming, discovered, head });
+    Asked { commands, log, head: head_seen }
+}
+
+/// The services of the local socket.
+fn controls(
+    asked: Asked,
+    announcer: Announcer,
+    discovery: &Discovery,
+    addresses: Addresses,
+    servers: &TaskGroup,
+) -> (NodeControl, MessengerControl) {
+    let Asked { commands, log, head } = asked;
+    let listening: Arc<[String]> = addresses.lines().into();
+    let node = NodeControl {
+        commands: commands.clone(),
+        announcer: announcer.clone(),
+        discovery: discovery.clone(),
+        listening: Arc::clone(&listening),
+        stop: CancellationToken::new(),
+    };
+    (node, MessengerControl::new(commands, (log, head), announcer, servers.clone(), listening))
 }
 
 fn announcer(
@@ -239,8 +227,8 @@ fn settings(config: &PeerConfig) -> Settings {
 fn registry(
     config: &PeerConfig,
     group: &TaskGroup,
-    metrics: &Metrics,
-    discovery: &discovery::Metrics,
+    (metrics, discovery): (&Metrics, &discovery::Metrics),
+    health: Health,
 ) -> Result<Arc<Registry>, StartError> {
     let mut registry = Registry::with_prefix("causeway");
     metrics.register(&mut registry);
@@ -248,7 +236,18 @@ fn registry(
     let registry = Arc::new(registry);
     if let Some(address) = config.metrics {
         let listener = runtime::rpc::bind_tcp(PortChoice::Exact(address)).map_err(PortError::Bind)?;
-        runtime::metrics::serve(group, listener, Arc::clone(&registry), Arc::new(|| Ok(())));
+        runtime::metrics::serve(group, listener, Arc::clone(&registry), health);
     }
     Ok(registry)
+}
+
+/// A peer is healthy while it can store what is sent to it.
+fn health(store: &Arc<Store>) -> Health {
+    // The store closes with its last user, and that is not the metrics port.
+    let store = Arc::downgrade(store);
+    Arc::new(move || match store.upgrade().map(|store| store.health()) {
+        Some(storage::Health::Ok) => Ok(()),
+        Some(health) => Err(notes::sentence(&health)),
+        None => Err("stopping".into()),
+    })
 }

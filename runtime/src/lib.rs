@@ -12,6 +12,7 @@
 //! | [`socket_path`] | where the local control socket of a data directory is |
 //! | [`metrics`] | Prometheus metrics and health over HTTP |
 //! | [`telemetry`] | logs on stderr |
+//! | [`Unkept`] | small files that found a full disk, written once there is room |
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")] async fn main() {
@@ -32,8 +33,10 @@ pub mod socket_path;
 mod task_group;
 pub mod telemetry;
 mod token_bucket;
+mod unkept;
 
 pub use backoff::Backoff;
 pub use event_loop::{BusyPoll, EventLoop};
 pub use task_group::TaskGroup;
 pub use token_bucket::TokenBucket;
+pub use unkept::{Unkept, is_full};

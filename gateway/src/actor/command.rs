@@ -140,6 +140,7 @@ impl Actor {
         let mut warnings: Vec<String> = keeper::sentence(&self.health).into_iter().collect();
         warnings.extend(self.journal_ended.clone());
         warnings.extend(self.standing.iter().cloned());
+        warnings.extend(self.unkept.borrow().iter().cloned());
         for warning in view.warnings() {
             if !warnings.contains(&warning) {
                 warnings.push(warning);

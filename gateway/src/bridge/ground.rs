@@ -1,11 +1,20 @@
 //! What comes first: who the bridge is, its disk, its sockets, its network, and what it remembers.
 
-use std::{collections::VecDeque, path::PathBuf, sync::Arc};
+use std::{
+    collections::VecDeque,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use discovery::{Announcer, Discovery, Event, MulticastSettings, Presence, Settings};
-use identity::{Description, Network, keyfile, tls::Identity};
+use identity::{
+    Description, Network,
+    keyfile::{self, KeyFileError, Start},
+    tls::Identity,
+};
 use proto::node::v1::Ports;
-use runtime::TaskGroup;
+use runtime::{TaskGroup, Unkept};
 use storage::Store;
 use tokio::sync::mpsc;
 use topology::{Config, Core};
@@ -32,6 +41,8 @@ pub(super) struct Ground {
     pub(super) start: u64,
     pub(super) store: Arc<Store>,
     pub(super) network: Network,
+    /// What found the disk full.
+    pub(super) unkept: Unkept,
 }
 
 /// How it finds its network.
@@ -65,14 +76,19 @@ impl Ground {
         let identity = Identity::load_or_create(&config.data)?;
         // The store's lock is the data directory's: before anything else in it is changed.
         let store = loading::open(&config.data)?;
-        let start = keyfile::next_start(&config.data, wall::now_ms().unsigned_abs() / 1_000)?;
-        let description = describe(&config.data, &identity, &config.name, start)?;
+        let mut unkept = Unkept::default();
+        let start = number(&config.data, &mut unkept)?;
+        let description = describe(&config.data, &identity, &config.name, (start, &mut unkept))?;
         let network = network::load(&config.data, &config.network)?;
-        Ok(Self { config, identity, description, start, store, network })
+        Ok(Self { config, identity, description, start, store, network, unkept })
     }
 
     /// Begins to announce and to listen, and settles the network's id.
-    pub(super) async fn find(&self, addresses: &Addresses, group: &TaskGroup) -> Result<Finding, StartError> {
+    pub(super) async fn find(
+        &mut self,
+        addresses: &Addresses,
+        group: &TaskGroup,
+    ) -> Result<Finding, StartError> {
         let presence = Presence {
             network: self.network.clone(),
             ports: ports_of(addresses),
@@ -84,8 +100,9 @@ impl Ground {
         let settings = self.discovery_settings();
         let hears = settings.multicast.is_some();
         let (discovery, mut events) = Discovery::spawn(group, settings, announcer.clone(), metrics.clone());
+        let (data, network) = (&self.config.data, self.network.clone());
         let (network, meanwhile) =
-            network::settle(&self.config.data, self.network.clone(), hears, &mut events).await?;
+            network::settle(data, network, hears, &mut events, &mut self.unkept).await?;
         if let Some(id) = network.id {
             announcer.set_network_id(id);
         }
@@ -120,6 +137,17 @@ impl Ground {
         })
         .await?
     }
+}
+
+/// The number of this start. A full disk must not keep a bridge from serving.
+fn number(data: &Path, unkept: &mut Unkept) -> Result<u64, KeyFileError> {
+    let Start { number, unkept: full } = keyfile::next_start(data, wall::now_ms().unsigned_abs() / 1_000)?;
+    if full.is_some() {
+        let data = data.to_owned();
+        let keep = move || keyfile::keep_start(&data, number).map_err(io::Error::other);
+        unkept.later("the number of this start, which keeps its announcements in order,", keep);
+    }
+    Ok(number)
 }
 
 /// The events that came while the id was settled, then the rest.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use identity::Network;
 use prometheus_client::registry::Registry;
 use runtime::{BusyPoll, EventLoop, TaskGroup, metrics::Health};
-use tokio::sync::{Notify, broadcast, mpsc, oneshot};
+use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
 use topology::Policy;
 use tracing::info_span;
 
@@ -43,6 +43,9 @@ struct Plane {
     metrics: stream::Metrics,
 }
 
+/// What holds for now and may end: warnings for status.
+type Sentences = watch::Receiver<Vec<String>>;
+
 /// The actor, running.
 struct Running {
     changes: broadcast::Sender<Change>,
@@ -58,10 +61,11 @@ struct Doors {
 }
 
 pub(super) async fn start(config: BridgeConfig, group: &TaskGroup) -> Result<Bridge, StartError> {
-    let ground = Ground::prepare(config).await?;
-    let config = &ground.config;
-    let event_loop = EventLoop::start("causeway-links", config.busy_poll).map_err(StartError::Thread)?;
-    let listeners = ports::listen(config, &ground.identity, &event_loop)?;
+    let mut ground = Ground::prepare(config).await?;
+    let event_loop =
+        EventLoop::start("causeway-links", ground.config.busy_poll).map_err(StartError::Thread)?;
+    let Ground { config, identity, unkept, .. } = &mut ground;
+    let listeners = ports::listen(config, identity, &event_loop, unkept)?;
     let finding = ground.find(&listeners.addresses, group).await?;
     let memory = ground.remember(&finding.network).await?;
     assemble(ground, (listeners, event_loop), finding, memory, group).await
@@ -69,7 +73,7 @@ pub(super) async fn start(config: BridgeConfig, group: &TaskGroup) -> Result<Bri
 
 /// Spawns everything. From here on the bridge serves.
 async fn assemble(
-    ground: Ground,
+    mut ground: Ground,
     (listeners, event_loop): (Listeners, EventLoop),
     finding: Finding,
     memory: Memory,
@@ -82,7 +86,8 @@ async fn assemble(
     let config = &ground.config;
     let own = ground.description.id();
     let (lists, trust) = Lists::open(&config.data, own, &config.links, &config.trust, actor.clone())?;
-    let warnings = warnings(&memory.loaded, &link);
+    let unkept = std::mem::take(&mut ground.unkept).spawn(group);
+    let warnings = (warnings(&memory.loaded, &link), unkept);
     let carrying = event_loop.group(group);
     let sockets = (link, proxy, event_loop.busy_poll().clone());
     let mut plane = Plane::spawn(&ground, &finding.network, sockets, (&lists, &trust), &carrying);
@@ -177,7 +182,7 @@ impl Running {
     fn spawn(
         memory: Memory,
         plane: &Plane,
-        (trust, warnings): (Trust, Vec<String>),
+        (trust, (warnings, unkept)): (Trust, (Vec<String>, Sentences)),
         inbox: impl FnOnce(mpsc::Receiver<crate::keeper::Kept>) -> Inbox,
         group: &TaskGroup,
     ) -> Result<Self, StartError> {
@@ -193,6 +198,7 @@ impl Running {
             changes: changes.clone(),
             metrics: metrics.clone(),
             warnings,
+            unkept,
         };
         let trusted = trust.borrow().iter().copied().collect();
         let begin = topology::Start { seed: rand::random(), trusted, policy: Policy::default() };

@@ -5,6 +5,7 @@ use std::{
     io::Write as _,
     path::Path,
     process::Command,
+    time::Duration,
 };
 
 use gateway::Bridge;
@@ -42,11 +43,47 @@ impl Drop for Small {
     }
 }
 
-/// Writes until nothing more fits.
+/// Writes until not a byte more fits.
 fn fill(path: &Path) {
     let mut file = File::create(path).unwrap();
-    let block = vec![0; 64 * 1024];
-    while file.write_all(&block).is_ok() {}
+    for block in [64 * 1024, 1] {
+        let block = vec![0; block];
+        while file.write_all(&block).is_ok() {}
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bridge_starts_on_a_full_disk_says_so_and_recovers_by_itself() {
+    let Some(disk) = Small::mount() else { return };
+    let data = disk.path().join("data");
+    Bridge::start(config(&data, "home")).await.unwrap().shutdown(Duration::ZERO).await;
+    // The store has set a little room aside for this: the first start uses it, the second finds none at all.
+    let filler = disk.path().join("filler");
+    fill(&filler);
+    Bridge::start(config(&data, "home")).await.unwrap().shutdown(Duration::ZERO).await;
+    fill(&disk.path().join("rest"));
+    let kept = || fs::read_to_string(data.join("identity/starts")).unwrap().trim().parse::<u64>().unwrap();
+    let before = kept();
+
+    // The new name is one file more that finds no room.
+    let home = Node::of(Bridge::start(config(&data, "house")).await.unwrap(), "house");
+    let warnings = home.status().await.warnings;
+    let told =
+        |what| warnings.iter().any(|warning| warning.contains("the disk is full") && warning.contains(what));
+    assert!(told("the number of this start") && told("description.json"), "{warnings:?}");
+    assert_eq!(kept(), before);
+    let mut anna = FakePeer::new("anna");
+    anna.register(&home).await;
+
+    fs::remove_file(&filler).unwrap();
+    eventually("recovery", async || {
+        let status = home.status().await;
+        let told = status.warnings.iter().any(|warning| warning.contains("disk") || warning.contains("stor"));
+        (status.head == status.durable_head && !told && kept() > before).then_some(())
+    })
+    .await;
+    assert!(fs::read_to_string(data.join("description.json")).unwrap().contains("house"));
+    home.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

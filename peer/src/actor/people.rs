@@ -167,6 +167,7 @@ impl Actor {
         if let Some(reason) = self.writer.failure() {
             warnings.push(format!("no message can be stored: {reason}"));
         }
+        warnings.extend(self.notes.current());
         for (peer, key) in &self.active {
             let skew = self.sessions.get(key).map_or(0, |open| open.skew_ms);
             if u128::from(skew.unsigned_abs()) > SKEW_WARNED.as_millis() {
