@@ -31,6 +31,16 @@ pub enum StartError {
     /// The history in it cannot be read.
     #[error("the history cannot be read: {0}")]
     Read(#[from] ReadError),
+    /// The history in it is damaged before its end.
+    #[error(
+        "the history is damaged at record {position} ({what}), and more that is whole comes after it, so it was left untouched: restore the data directory from a backup, or move the folder `store` in it away to begin with an empty history"
+    )]
+    Damaged {
+        /// The first record that is damaged.
+        position: u64,
+        /// What was found.
+        what: String,
+    },
     /// The history holds what this version does not understand.
     #[error("the history cannot be read at position {position}: {source}")]
     Event {
@@ -59,6 +69,13 @@ pub enum StartError {
 }
 
 impl StartError {
+    pub(crate) fn reading(error: ReadError) -> Self {
+        match error {
+            ReadError::Damaged { position, what, .. } => Self::Damaged { position, what },
+            error => Self::Read(error),
+        }
+    }
+
     pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { path, source }

@@ -4,24 +4,53 @@ use bytes::Bytes;
 use conversation::{Conversation, Fetched, Item, Timeline, event, limits::FETCH_MESSAGES};
 use identity::NodeId;
 use proto::history::v1::{Event, event::Kind};
-use storage::{Log, ReadError};
+use storage::{Damage, Log, ReadError};
 
 use crate::{error::StartError, limits::INBOX_CHUNK};
 
 /// The name of the log.
 pub(crate) const LOG: &str = "history";
 
-/// Folds the whole history.
-pub(crate) fn replay(log: &Log, core: &mut Conversation) -> Result<(), StartError> {
+/// Folds the whole history. A damaged end is cut off first; gives a sentence about it. Nobody is misled by that: each
+/// start opens a new epoch, so no number of a lost message is used again, and those who sent what was received send it
+/// again. Damage with whole records behind it is an error, for cutting would lose these, too.
+pub(crate) fn replay(log: &Log, core: &mut Conversation) -> Result<Option<String>, StartError> {
+    let cut = cut_damaged_end(log)?;
     for entry in log.iter() {
-        let (position, record) = entry?;
+        let (position, record) = entry.map_err(StartError::reading)?;
         // A copy, since the records of one block share its memory, and some are kept.
         let record = Bytes::copy_from_slice(&record);
         let event = event::decode(record).map_err(|source| StartError::Event { position, source })?;
         core.replay(position, &event);
     }
     core.replayed();
-    Ok(())
+    Ok(cut)
+}
+
+fn cut_damaged_end(log: &Log) -> Result<Option<String>, StartError> {
+    let Some(Damage { position, what }) = damaged_end(log)? else { return Ok(None) };
+    log.truncate_after(position - 1)?;
+    let sentence = format!(
+        "the history was damaged at record {position} ({what}) and was cut there: messages that others sent come back \
+         when they are met, own ones behind it are lost here; check the disk"
+    );
+    tracing::warn!("{sentence}");
+    Ok(Some(sentence))
+}
+
+/// The first damage, if nothing whole comes after it.
+fn damaged_end(log: &Log) -> Result<Option<Damage>, StartError> {
+    if let Some(damage) = log.damage() {
+        return Ok(Some(damage));
+    }
+    let Some(Err(last)) = log.backward().next() else { return Ok(None) };
+    match log.iter().find_map(Result::err).unwrap_or(last) {
+        ReadError::Damaged { position, what, .. } => {
+            let whole_behind = (position..=log.head()).any(|at| matches!(log.get(at), Ok(Some(_))));
+            Ok((!whole_behind).then_some(Damage { position, what }))
+        }
+        error => Err(error.into()),
+    }
 }
 
 /// What was read back for a peer that lost it.

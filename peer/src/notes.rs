@@ -6,13 +6,17 @@ use tokio::sync::watch;
 /// Sentences from the start of the peer.
 #[derive(Debug)]
 pub(crate) struct Notes {
+    /// What was cut off the history.
+    pub(crate) cut: Option<String>,
     /// What found the disk full, as long as it does.
     pub(crate) unkept: watch::Receiver<Vec<String>>,
 }
 
 impl Notes {
     pub(crate) fn current(&self) -> Vec<String> {
-        self.unkept.borrow().clone()
+        let mut sentences: Vec<_> = self.cut.iter().cloned().collect();
+        sentences.extend(self.unkept.borrow().iter().cloned());
+        sentences
     }
 }
 

@@ -24,6 +24,8 @@ pub(crate) struct Opened {
     pub(crate) store: Arc<Store>,
     pub(crate) log: Log,
     pub(crate) core: Conversation,
+    /// What was cut off the history, for status.
+    pub(crate) cut: Option<String>,
     /// What found the disk full.
     pub(crate) unkept: Unkept,
 }
@@ -38,8 +40,8 @@ pub(crate) fn open(data: &Path, reserve: u64) -> Result<Opened, StartError> {
     let start = number(data, &mut unkept)?;
     let log = store.log(history::LOG)?;
     let mut core = Conversation::new(identity.id(), rand::random());
-    history::replay(&log, &mut core)?;
-    Ok(Opened { identity, start, store, log, core, unkept })
+    let cut = history::replay(&log, &mut core)?;
+    Ok(Opened { identity, start, store, log, core, cut, unkept })
 }
 
 /// The number of this start. A full disk must not keep anybody from reading.

@@ -77,7 +77,7 @@ impl Peer {
         listeners: Listeners,
         group: TaskGroup,
     ) -> Result<Self, StartError> {
-        let Opened { identity, start, store, log, core, unkept } = opened;
+        let Opened { identity, start, store, log, core, cut, unkept } = opened;
         let Listeners { secure, greeting, addresses } = listeners;
         let (id, announcer) = (identity.id(), announcer(config, &identity, start, addresses)?);
         let (servers, work) = (group.child(), group.child());
@@ -98,7 +98,7 @@ impl Peer {
             discovery: discovery.clone(),
             group: work.clone(),
             metrics,
-            notes: Notes { unkept: unkept.spawn(&work) },
+            notes: Notes { cut, unkept: unkept.spawn(&work) },
         };
         let asked = spawn_actor(parts, arrived, discovered);
         let (node, messenger) = controls(asked, announcer, &discovery, addresses, &servers);

@@ -1,14 +1,14 @@
-//! A disk without room at the start. Mounts a tmpfs where it may.
+//! A disk without room at the start, and a history that lost its end. Mounts a tmpfs where it may.
 
 use std::{fs, io::Write as _, net::SocketAddr, path::Path, process::Command};
 
-use peer::PeerConfig;
+use peer::{Peer, PeerConfig};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
 
-use crate::support::{config, eventually, start, start_with, until_online};
+use crate::support::{Node, config, eventually, start, start_with, until_online};
 
 /// A small file system, unmounted when dropped. The store keeps 32 MiB free; this leaves it as much again.
 struct Small(tempfile::TempDir);
@@ -100,4 +100,66 @@ async fn a_peer_starts_on_a_full_disk_is_read_says_so_and_recovers_by_itself() {
     })
     .await;
     ben.deliver("anna", "two").await;
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+/// Stops a peer, lets something happen to its files, and starts it again on the same ports.
+async fn restart_after(node: Node, change: impl FnOnce(&Path)) -> Node {
+    let mut config = node.config.clone();
+    let addresses = node.peer.addresses();
+    node.peer.shutdown().await;
+    change(&config.data);
+    config.ports = peer::PeerPorts {
+        secure: peer::Port::Exact(addresses.secure.port()),
+        greeting: peer::Port::Exact(addresses.greeting.port()),
+    };
+    start_with(config).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_whose_history_lost_its_end_starts_says_so_and_gets_back_what_others_sent() {
+    let (data, old) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let ben = start_with(config("ben", data.path())).await;
+    let ben_id = ben.id();
+    let mut anna = start("anna", &[ben.greeting()]).await;
+    until_online(&mut anna, 1).await;
+    anna.deliver(ben_id, "one").await;
+    let sled = |data: &Path| data.join("store/sled");
+    let ben = restart_after(ben, |data| copy(&sled(data), old.path())).await;
+    anna.deliver(ben_id, "two").await;
+    anna.deliver(ben_id, "three").await;
+
+    // sled's files as they were before; beside them is written how far the history went.
+    let lose = |data: &Path| {
+        fs::remove_dir_all(sled(data)).unwrap();
+        copy(old.path(), &sled(data));
+    };
+    let mut ben = restart_after(ben, lose).await;
+    let warnings = ben.status().await.warnings;
+    assert!(
+        warnings.iter().any(|warning| warning.contains("the history was damaged at record")),
+        "{warnings:?}"
+    );
+    anna.deliver(ben_id, "four").await;
+    eventually("what was lost comes back", async || {
+        let mut texts = ben.texts().await;
+        texts.sort_unstable();
+        (texts == ["four", "one", "three", "two"]).then_some(())
+    })
+    .await;
+    let ben = restart_after(ben, |_| {}).await;
+    ben.peer.shutdown().await;
+    let again = Peer::start(ben.config).await.unwrap();
+    again.shutdown().await;
 }
