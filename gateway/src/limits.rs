@@ -146,10 +146,3 @@ pub const CONTROL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What Peers answers with, bytes: gRPC clients take 4 MiB unless they were told otherwise. More than 10,000 rows.
 pub const MAX_PEERS_BYTES: usize = 4 * 1024 * 1024 - 64 * 1024;
-
-/// A control connection on which nothing was heard for so long is asked whether it lives: a follower that vanished
-/// without a word is noticed.
-pub const KEEP_ALIVE: Duration = Duration::from_secs(5);
-
-/// How long it has to answer.
-pub const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(5);

@@ -11,7 +11,7 @@ use proto::{
 };
 use runtime::{
     TaskGroup,
-    rpc::{AcceptLimits, tcp_incoming, tls_incoming, unix_incoming},
+    rpc::{self, AcceptLimits, tcp_incoming, tls_incoming, unix_incoming},
     socket_path,
 };
 use tokio::net::{TcpListener, UnixListener};
@@ -21,10 +21,7 @@ use tracing::info_span;
 use crate::{
     console::{BridgeConsole, NodeConsole},
     control::ControlService,
-    limits::{
-        CONTROL_MESSAGE_BYTES, CONTROL_REQUESTS_PER_CONNECTION, CONTROL_TIMEOUT, KEEP_ALIVE,
-        KEEP_ALIVE_TIMEOUT,
-    },
+    limits::{CONTROL_MESSAGE_BYTES, CONTROL_REQUESTS_PER_CONNECTION, CONTROL_TIMEOUT},
     shared::Shared,
 };
 
@@ -102,12 +99,10 @@ pub(crate) async fn console(
 }
 
 fn server() -> Server {
-    Server::builder()
+    rpc::server()
         .timeout(CONTROL_TIMEOUT)
         .concurrency_limit_per_connection(CONTROL_REQUESTS_PER_CONNECTION)
         .max_concurrent_streams(u32::try_from(CONTROL_REQUESTS_PER_CONNECTION).unwrap_or(u32::MAX))
-        .http2_keepalive_interval(Some(KEEP_ALIVE))
-        .http2_keepalive_timeout(Some(KEEP_ALIVE_TIMEOUT))
 }
 
 fn reflection()

@@ -1,6 +1,6 @@
 //! The ports: the chat under mutual TLS, the greeting, and the local socket.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc, time::Duration};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc};
 
 use discovery::{
     Announcer, Discovery,
@@ -16,7 +16,7 @@ use proto::{
 };
 use runtime::{
     TaskGroup,
-    rpc::{AcceptLimits, tcp_incoming, tls_incoming, unix_incoming},
+    rpc::{self, AcceptLimits, tcp_incoming, tls_incoming, unix_incoming},
 };
 use tokio::net::{TcpListener, UnixListener};
 use tonic::{codec::CompressionEncoding, transport::Server};
@@ -28,8 +28,6 @@ use crate::{
     limits::MAX_CONTROL_BYTES,
 };
 
-/// HTTP/2 pings find out connections whose other end vanished.
-const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// Streams at once on one connection of the secure port: one session, and the one that takes its place.
 const STREAMS_PER_CONNECTION: u32 = 4;
 /// The windows of HTTP/2, as on the dialling side.
@@ -46,8 +44,7 @@ pub(crate) fn serve_chat(
     let config = Arc::new(server_config(identity, ALPN_H2)?);
     let incoming = tls_incoming(group, listener, config, AcceptLimits::default());
     let token = group.token().clone();
-    let server = Server::builder()
-        .http2_keepalive_interval(Some(KEEP_ALIVE))
+    let server = rpc::server()
         .max_concurrent_streams(STREAMS_PER_CONNECTION)
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
@@ -73,8 +70,7 @@ pub(crate) async fn serve_greeting(
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_service_status("causeway.greeting.v1.Greeting", tonic_health::ServingStatus::Serving).await;
     let incoming = tcp_incoming(group, listener, AcceptLimits::default());
-    let server = Server::builder()
-        .http2_keepalive_interval(Some(KEEP_ALIVE))
+    let server = rpc::server()
         .add_service(service)
         .add_service(health_service)
         .add_service(reflection()?)

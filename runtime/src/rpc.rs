@@ -7,8 +7,11 @@ mod bind;
 mod channel;
 mod connection;
 mod incoming;
+mod places;
+mod server;
 
 pub use bind::{BindError, PortChoice, bind_tcp};
 pub use channel::{ConnectError, connect_plain, connect_tls, connect_unix};
 pub use connection::{Connection, PeerInfo};
 pub use incoming::{AcceptLimits, accept, tcp_incoming, tls_incoming, unix_incoming};
+pub use server::server;

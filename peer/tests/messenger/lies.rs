@@ -6,6 +6,8 @@ use bytes::Bytes;
 use identity::tls::{ALPN_H2, Expected, Identity, client_config, server_name};
 use proto::chat::v1::{Delivered, Holding, Message, close::Reason, frame::Kind};
 use runtime::TaskGroup;
+use tokio::{io::AsyncReadExt as _, net::TcpStream};
+use tokio_rustls::TlsConnector;
 
 use crate::{
     stranger::Stranger,
@@ -187,4 +189,15 @@ async fn an_impostor_at_a_peers_address_gets_nothing() {
     assert!(impostor.inbox().await.is_empty());
     impostor.peer.shutdown().await;
     config.data = keep.path().to_owned();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_says_nothing_after_the_handshake_is_let_go() {
+    let ben = start("ben", &[]).await;
+    let identity = Identity::ephemeral().unwrap();
+    let config = Arc::new(client_config(&identity, Expected::Node(ben.id()), ALPN_H2).unwrap());
+    let stream = TcpStream::connect(ben.peer.addresses().secure).await.unwrap();
+    let mut stream = TlsConnector::from(config).connect(server_name(ben.id()), stream).await.unwrap();
+    let closed = tokio::time::timeout(LIMIT, stream.read_to_end(&mut Vec::new())).await;
+    closed.expect("the connection is held").ok();
 }

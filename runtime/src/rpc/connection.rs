@@ -6,11 +6,17 @@ use std::{
     net::SocketAddr,
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use rustls::pki_types::CertificateDer;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::Sleep,
+};
 use tonic::transport::server::Connected;
+
+use super::places::Place;
 
 /// Who is at the other end. On a server it is a request extension.
 #[derive(Debug, Clone)]
@@ -42,13 +48,47 @@ impl PeerInfo {
 pub struct Connection<S> {
     stream: S,
     info: PeerInfo,
+    /// Until the client has opened HTTP/2.
+    opening: Option<Opening>,
     /// Held as long as the connection lives: its place in a quota.
-    _place: Option<super::incoming::Place>,
+    _place: Option<Place>,
 }
 
+/// What is still to come of the client's connection preface (RFC 9113, 3.4), and until when. After it, HTTP/2's pings
+/// find out whether somebody is there.
+struct Opening {
+    missing: usize,
+    deadline: Pin<Box<Sleep>>,
+}
+
+const PREFACE_BYTES: usize = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".len();
+
 impl<S> Connection<S> {
-    pub(super) const fn new(stream: S, info: PeerInfo, place: Option<super::incoming::Place>) -> Self {
-        Self { stream, info, _place: place }
+    pub(super) const fn new(stream: S, info: PeerInfo) -> Self {
+        Self { stream, info, opening: None, _place: None }
+    }
+
+    /// A connection that fails unless its client opens HTTP/2 in time.
+    pub(super) fn opening(stream: S, info: PeerInfo, place: Place, limit: Duration) -> Self {
+        let opening = Opening { missing: PREFACE_BYTES, deadline: Box::pin(tokio::time::sleep(limit)) };
+        Self { stream, info, opening: Some(opening), _place: Some(place) }
+    }
+}
+
+impl Opening {
+    /// Takes note of a read. True when the opening is complete.
+    fn poll_read(
+        &mut self,
+        read: &Poll<io::Result<()>>,
+        bytes: usize,
+        cx: &mut Context<'_>,
+    ) -> io::Result<bool> {
+        self.missing = self.missing.saturating_sub(bytes);
+        if read.is_pending() && self.deadline.as_mut().poll(cx).is_ready() {
+            let what = "the client did not open HTTP/2 in time";
+            return Err(io::Error::new(io::ErrorKind::TimedOut, what));
+        }
+        Ok(self.missing == 0)
     }
 }
 
@@ -72,7 +112,14 @@ impl<S: AsyncRead + Unpin> AsyncRead for Connection<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        let before = buf.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if let Some(opening) = &mut self.opening
+            && opening.poll_read(&read, buf.filled().len() - before, cx)?
+        {
+            self.opening = None;
+        }
+        read
     }
 }
 

@@ -1,12 +1,6 @@
 //! Accepting connections: bounded in number, per address, and in the time a handshake may take.
 
-use std::{
-    collections::HashMap,
-    io,
-    net::{IpAddr, SocketAddr},
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use futures_util::Stream;
 use rustls::ServerConfig;
@@ -18,7 +12,10 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_stream::wrappers::ReceiverStream;
 use tracing::Instrument as _;
 
-use super::connection::{Connection, PeerInfo};
+use super::{
+    connection::{Connection, PeerInfo},
+    places::{Place, Places},
+};
 use crate::TaskGroup;
 
 /// Finished connections that wait for tonic.
@@ -31,9 +28,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 pub struct AcceptLimits {
     /// Connections open at once, those in their handshake included. Further ones are closed at once.
     pub connections: usize,
-    /// The same per address.
+    /// The same per address; an IPv6 /64 counts as one.
     pub per_address: usize,
-    /// How long a handshake may take.
+    /// How long a TLS handshake may take, and then the client's opening of HTTP/2.
     pub handshake: Duration,
 }
 
@@ -58,7 +55,7 @@ pub fn tls_incoming(
             match tokio::time::timeout(limits.handshake, acceptor.accept(stream)).await {
                 Ok(Ok(stream)) => {
                     let info = PeerInfo::of_tls(Some(remote), stream.get_ref().1);
-                    let _ = ready.send(Ok(Connection::new(stream, info, Some(place)))).await;
+                    let _ = ready.send(Ok(Connection::opening(stream, info, place, limits.handshake))).await;
                 }
                 Ok(Err(error)) => tracing::debug!(%error, %remote, "handshake failed"),
                 Err(_) => tracing::debug!(%remote, "handshake took too long"),
@@ -78,7 +75,8 @@ pub fn tcp_incoming(
     spawn_accepting(group, listener, limits, move |stream, remote, place| {
         let ready = ready.clone();
         async move {
-            let connection = Connection::new(stream, PeerInfo::plain(Some(remote)), Some(place));
+            let info = PeerInfo::plain(Some(remote));
+            let connection = Connection::opening(stream, info, place, limits.handshake);
             let _ = ready.send(Ok(connection)).await;
         }
     });
@@ -106,7 +104,7 @@ pub fn unix_incoming(
                     }
                 },
             };
-            let connection = Connection::new(stream, PeerInfo::plain(None), None);
+            let connection = Connection::new(stream, PeerInfo::plain(None));
             if ready.send(Ok(connection)).await.is_err() {
                 return;
             }
@@ -161,49 +159,4 @@ where
             });
         }
     });
-}
-
-#[derive(Debug, Clone)]
-struct Places {
-    limits: AcceptLimits,
-    taken: Arc<Mutex<HashMap<IpAddr, usize>>>,
-    total: Arc<tokio::sync::Semaphore>,
-}
-
-impl Places {
-    fn new(limits: AcceptLimits) -> Self {
-        let total = Arc::new(tokio::sync::Semaphore::new(limits.connections));
-        Self { limits, taken: Arc::default(), total }
-    }
-
-    fn take(&self, address: IpAddr) -> Option<Place> {
-        let permit = Arc::clone(&self.total).try_acquire_owned().ok()?;
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = taken.entry(address).or_default();
-        if *count >= self.limits.per_address {
-            return None;
-        }
-        *count += 1;
-        Some(Place { address, taken: Arc::clone(&self.taken), _permit: permit })
-    }
-}
-
-/// A place among the connections of a listener, given back when dropped.
-#[derive(Debug)]
-pub(super) struct Place {
-    address: IpAddr,
-    taken: Arc<Mutex<HashMap<IpAddr, usize>>>,
-    _permit: tokio::sync::OwnedSemaphorePermit,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = taken.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
-                taken.remove(&self.address);
-            }
-        }
-    }
 }
