@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use discovery::greeting::{GreetingService, Resolver};
+use discovery::greeting::GreetingService;
 use identity::tls::{ALPN_H2, Identity, server_config};
 use proto::{
     bridge::v1::control_server::ControlServer,
@@ -10,17 +10,20 @@ use proto::{
     greeting::v1::greeting_server::GreetingServer,
 };
 use runtime::{
-    TaskGroup,
+    TaskGroup, compressed,
     rpc::{self, AcceptLimits, tcp_incoming, tls_incoming, unix_incoming},
     socket_path,
 };
 use tokio::net::{TcpListener, UnixListener};
-use tonic::{codec::CompressionEncoding, service::Routes, transport::Server};
+use tokio_util::sync::CancellationToken;
+use tonic::{server::NamedService, service::Routes, transport::Server};
+use tonic_health::{ServingStatus, server::HealthReporter};
 use tracing::info_span;
 
 use crate::{
     console::{BridgeConsole, NodeConsole},
     control::ControlService,
+    greeting::Greeter,
     limits::{CONTROL_MESSAGE_BYTES, CONTROL_REQUESTS_PER_CONNECTION, CONTROL_TIMEOUT},
     shared::Shared,
 };
@@ -29,7 +32,7 @@ use crate::{
 macro_rules! routes {
     ($($service:expr),+ $(,)?) => {{
         let (health, health_service) = tonic_health::server::health_reporter();
-        let mut routes = Routes::new(health_service).add_service(reflection());
+        let mut routes = Routes::new(compressed!(health_service)).add_service(compressed!(reflection()));
         $(routes = routes.add_service($service);)+
         (routes, health)
     }};
@@ -43,14 +46,11 @@ pub(crate) async fn control(
     shared: Shared,
 ) -> Result<(), rustls::Error> {
     let config = Arc::new(server_config(identity, ALPN_H2)?);
-    let service = ControlServer::new(ControlService::new(shared))
-        .max_decoding_message_size(CONTROL_MESSAGE_BYTES)
-        .accept_compressed(CompressionEncoding::Zstd)
-        .accept_compressed(CompressionEncoding::Gzip)
-        .send_compressed(CompressionEncoding::Zstd)
-        .send_compressed(CompressionEncoding::Gzip);
+    let draining = shared.table.draining();
+    let service = compressed!(ControlServer::new(ControlService::new(shared)))
+        .max_decoding_message_size(CONTROL_MESSAGE_BYTES);
     let (routes, health) = routes!(service);
-    health.set_serving::<ControlServer<ControlService>>().await;
+    tell_health::<ControlServer<ControlService>>(group, health, draining).await;
     let incoming = tls_incoming(group, listener, config, AcceptLimits::default());
     let served = server()
         .add_routes(routes)
@@ -64,12 +64,13 @@ pub(crate) async fn greeting(
     group: &TaskGroup,
     listener: TcpListener,
     announcer: discovery::Announcer,
-    resolver: Arc<dyn Resolver>,
+    greeter: Arc<Greeter>,
     metrics: discovery::Metrics,
 ) {
-    let service = GreetingService::new(announcer, resolver, metrics);
+    let draining = greeter.table.draining();
+    let service = GreetingService::new(announcer, greeter, metrics);
     let (routes, health) = routes!(service);
-    health.set_serving::<GreetingServer<GreetingService>>().await;
+    tell_health::<GreetingServer<GreetingService>>(group, health, draining).await;
     let incoming = tcp_incoming(group, listener, AcceptLimits::default());
     let served = server()
         .add_routes(routes)
@@ -85,17 +86,39 @@ pub(crate) async fn console(
 ) -> std::io::Result<PathBuf> {
     let path = socket_path::prepare(data)?;
     let listener = UnixListener::bind(&path)?;
-    let bridge = BridgeServer::new(BridgeConsole(Arc::clone(&shared)))
+    let draining = shared.table.draining();
+    let bridge = compressed!(BridgeServer::new(BridgeConsole(Arc::clone(&shared))))
         .max_decoding_message_size(CONTROL_MESSAGE_BYTES);
-    let node = NodeServer::new(NodeConsole(shared)).max_decoding_message_size(CONTROL_MESSAGE_BYTES);
+    let node =
+        compressed!(NodeServer::new(NodeConsole(shared))).max_decoding_message_size(CONTROL_MESSAGE_BYTES);
     let (routes, health) = routes!(bridge, node);
-    health.set_serving::<BridgeServer<BridgeConsole>>().await;
+    health.set_serving::<NodeServer<NodeConsole>>().await;
+    tell_health::<BridgeServer<BridgeConsole>>(group, health, draining).await;
     let incoming = unix_incoming(group, listener);
     // A join may take longer than other requests.
     let server = Server::builder().add_routes(routes);
     let served = server.serve_with_incoming_shutdown(incoming, group.token().clone().cancelled_owned());
     spawn(group, info_span!("console"), served);
     Ok(path)
+}
+
+/// Says by gRPC health that a service is there, and no longer once the bridge drains.
+async fn tell_health<S: NamedService + 'static>(
+    group: &TaskGroup,
+    health: HealthReporter,
+    draining: CancellationToken,
+) {
+    health.set_serving::<S>().await;
+    let token = group.token().clone();
+    group.spawn(info_span!("health"), async move {
+        tokio::select! {
+            () = draining.cancelled() => {}
+            () = token.cancelled() => {}
+        }
+        // The server as a whole has the empty name.
+        health.set_service_status("", ServingStatus::NotServing).await;
+        health.set_service_status(S::NAME, ServingStatus::NotServing).await;
+    });
 }
 
 fn server() -> Server {

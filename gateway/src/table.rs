@@ -10,6 +10,7 @@ use std::{
 
 use identity::{Announcement, Description, Network, NodeId};
 use proto::bridge::v1::Refusal;
+use tokio_util::sync::CancellationToken;
 use topology::{BridgeView, NoRoute, PeerState, Route};
 
 use crate::limits::{MAX_GONE, MAX_REFUSALS, REFUSAL_MEMORY};
@@ -37,7 +38,7 @@ pub(crate) struct Table(Arc<RwLock<Inner>>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    draining: bool,
+    draining: CancellationToken,
     peers: BTreeMap<NodeId, Arc<Known>>,
     callers: HashMap<IpAddr, HashSet<NodeId>>,
     bridges: BTreeMap<NodeId, Arc<BridgeView>>,
@@ -75,7 +76,12 @@ impl Table {
     }
 
     pub(crate) fn is_draining(&self) -> bool {
-        self.read().draining
+        self.read().draining.is_cancelled()
+    }
+
+    /// Cancelled once the bridge drains.
+    pub(crate) fn draining(&self) -> CancellationToken {
+        self.read().draining.clone()
     }
 
     /// A node heard or registered at this address.
@@ -112,7 +118,7 @@ impl Table {
     }
 
     pub(crate) fn set_draining(&self) {
-        self.write().draining = true;
+        self.read().draining.cancel();
     }
 
     /// Replaces what is known of some peers; `Err` says why a peer is not there any more.

@@ -15,11 +15,11 @@ use proto::{
     control::v1::{messenger_server::MessengerServer, node_server::NodeServer},
 };
 use runtime::{
-    TaskGroup,
+    TaskGroup, compressed,
     rpc::{self, AcceptLimits, tcp_incoming, tls_incoming, unix_incoming},
 };
 use tokio::net::{TcpListener, UnixListener};
-use tonic::{codec::CompressionEncoding, transport::Server};
+use tonic::transport::Server;
 
 use crate::{
     chat::ChatService,
@@ -72,8 +72,8 @@ pub(crate) async fn serve_greeting(
     let incoming = tcp_incoming(group, listener, AcceptLimits::default());
     let server = rpc::server()
         .add_service(service)
-        .add_service(health_service)
-        .add_service(reflection()?)
+        .add_service(compressed!(health_service))
+        .add_service(compressed!(reflection()?))
         .serve_with_incoming_shutdown(incoming, group.token().clone().cancelled_owned());
     group.spawn(tracing::info_span!("greeting"), async move {
         if let Err(error) = server.await {
@@ -95,18 +95,13 @@ pub(crate) async fn serve_control(
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_service_status("causeway.control.v1.Node", tonic_health::ServingStatus::Serving).await;
     health.set_service_status("causeway.control.v1.Messenger", tonic_health::ServingStatus::Serving).await;
-    let node = NodeServer::new(node)
-        .accept_compressed(CompressionEncoding::Zstd)
-        .accept_compressed(CompressionEncoding::Gzip);
-    let messenger = MessengerServer::new(messenger)
-        .max_decoding_message_size(MAX_CONTROL_BYTES)
-        .accept_compressed(CompressionEncoding::Zstd)
-        .accept_compressed(CompressionEncoding::Gzip);
+    let node = compressed!(NodeServer::new(node));
+    let messenger = compressed!(MessengerServer::new(messenger)).max_decoding_message_size(MAX_CONTROL_BYTES);
     let server = Server::builder()
         .add_service(node)
         .add_service(messenger)
-        .add_service(health_service)
-        .add_service(reflection()?)
+        .add_service(compressed!(health_service))
+        .add_service(compressed!(reflection()?))
         .serve_with_incoming_shutdown(
             unix_incoming(group, listener),
             group.token().clone().cancelled_owned(),

@@ -13,7 +13,7 @@ use proto::greeting::v1::{
     greeting_server::{Greeting, GreetingServer},
 };
 use runtime::rpc::PeerInfo;
-use tonic::{Request, Response, Status, codec::CompressionEncoding};
+use tonic::{Request, Response, Status};
 
 use crate::{
     Announcer, Metrics,
@@ -77,10 +77,8 @@ impl GreetingService {
     /// A service for `tonic::transport::Server::add_service`, over `runtime::rpc::tcp_incoming`.
     pub fn new(own: Announcer, resolver: Arc<dyn Resolver>, metrics: Metrics) -> GreetingServer<Self> {
         let rates = Mutex::new(AddressRates::new(GREETINGS_PER_ADDRESS));
-        GreetingServer::new(Self { own, resolver, rates, metrics })
+        runtime::compressed!(GreetingServer::new(Self { own, resolver, rates, metrics }))
             .max_decoding_message_size(MAX_MESSAGE_BYTES)
-            .accept_compressed(CompressionEncoding::Zstd)
-            .accept_compressed(CompressionEncoding::Gzip)
     }
 
     fn may_ask(&self, from: IpAddr) -> bool {

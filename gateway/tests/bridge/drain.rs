@@ -6,10 +6,14 @@ use proto::{
     bridge::v1::{Refusal, follow_event::Kind},
     log::v1::Kind as EventKind,
 };
+use runtime::rpc::connect_unix;
 use storage::{Options, Store};
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
 use topology::Entry;
 
-use crate::support::{FakePeer, linked_pair};
+use crate::support::{FakePeer, Node, linked_pair};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_neighbour_and_the_peers_hear_of_a_drain_before_the_link_goes() {
@@ -50,4 +54,25 @@ async fn an_idle_bridge_stops_at_once() {
     let stopped = tokio::time::timeout(Duration::from_secs(60), home.bridge.shutdown(grace)).await;
     assert_eq!(stopped, Ok(true));
     cloud.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bridge_that_drains_is_not_serving() {
+    let home = Node::start("home").await;
+    let mut health = HealthClient::new(connect_unix(home.bridge.socket()).await.unwrap());
+    for service in ["", "causeway.control.v1.Bridge"] {
+        let request = HealthCheckRequest { service: service.into() };
+        let status = health.check(request).await.unwrap().into_inner().status();
+        assert_eq!(status, ServingStatus::Serving, "{service}");
+    }
+    let mut watched = health.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
+    let told = async {
+        let mut last = ServingStatus::Serving;
+        while last == ServingStatus::Serving {
+            last = watched.message().await.unwrap().expect("told before the end").status();
+        }
+        last
+    };
+    let (told, _) = tokio::join!(told, home.stop());
+    assert_eq!(told, ServingStatus::NotServing);
 }

@@ -1,7 +1,12 @@
 //! Who may read the topology over the network.
 
-use proto::bridge::v1::{LinksRequest, PeersRequest, StatusRequest};
-use tonic::Code;
+use proto::{
+    bridge::v1::{LinksRequest, PeersRequest, StatusRequest},
+    control::v1::AboutRequest,
+};
+use runtime::rpc::connect_unix;
+use tonic::{Code, codec::CompressionEncoding};
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 use crate::support::{FakePeer, Node};
 
@@ -55,5 +60,20 @@ async fn records_of_somebody_else_or_another_network_are_not_registered() {
     assert_eq!(error.code(), Code::InvalidArgument);
     assert!(error.message().contains("replay"), "{}", error.message());
     assert_eq!(home.status().await.local_peers, 1);
+    home.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_service_of_the_local_socket_takes_compressed_messages() {
+    let home = Node::start("home").await;
+    for encoding in [CompressionEncoding::Gzip, CompressionEncoding::Zstd] {
+        let mut bridge = home.console().await.send_compressed(encoding).accept_compressed(encoding);
+        bridge.status(StatusRequest {}).await.unwrap();
+        let mut node = home.node_console().await.send_compressed(encoding).accept_compressed(encoding);
+        node.about(AboutRequest {}).await.unwrap();
+        let channel = connect_unix(home.bridge.socket()).await.unwrap();
+        let mut health = HealthClient::new(channel).send_compressed(encoding).accept_compressed(encoding);
+        health.check(HealthCheckRequest::default()).await.unwrap();
+    }
     home.stop().await;
 }

@@ -10,6 +10,19 @@ const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(5);
 /// How long it has to answer.
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// A generated service that takes compressed messages and answers with them, as far as its caller does, too. The crate
+/// that uses it depends on tonic.
+#[macro_export]
+macro_rules! compressed {
+    ($service:expr) => {
+        $service
+            .accept_compressed(::tonic::codec::CompressionEncoding::Zstd)
+            .accept_compressed(::tonic::codec::CompressionEncoding::Gzip)
+            .send_compressed(::tonic::codec::CompressionEncoding::Zstd)
+            .send_compressed(::tonic::codec::CompressionEncoding::Gzip)
+    };
+}
+
 /// A server that lets go of callers who vanished.
 pub fn server() -> Server {
     Server::builder()
