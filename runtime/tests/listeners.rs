@@ -1,5 +1,7 @@
 //! Connections that say nothing, too little, or nothing any more.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+
 use std::{net::SocketAddr, time::Duration};
 
 use runtime::{

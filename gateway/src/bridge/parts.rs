@@ -86,8 +86,7 @@ async fn assemble(
     let config = &ground.config;
     let own = ground.description.id();
     let (lists, trust) = Lists::open(&config.data, own, &config.links, &config.trust, actor.clone())?;
-    let unkept = std::mem::take(&mut ground.unkept).spawn(group);
-    let warnings = (warnings(&memory.loaded, &link), unkept);
+    let warnings = (warnings(&memory.loaded, &link), std::mem::take(&mut ground.unkept).spawn(group));
     let carrying = event_loop.group(group);
     let sockets = (link, proxy, event_loop.busy_poll().clone());
     let mut plane = Plane::spawn(&ground, &finding.network, sockets, (&lists, &trust), &carrying);
