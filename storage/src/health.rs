@@ -13,7 +13,7 @@ pub enum Health {
         /// Bytes that must be free.
         needed: u64,
     },
-    /// The file system is read-only: reading works.
+    /// The file system is read-only: reading works, but perhaps not where a write failed.
     ReadOnly,
     /// The store failed; the reason also says whether it tries again by itself.
     Failed {

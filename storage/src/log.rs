@@ -201,3 +201,36 @@ impl Shared {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::health::Health;
+    use crate::options::Options;
+    use crate::store::Store;
+    use crate::sync::lock;
+
+    /// It once took the lock on the store's health twice, and everybody who asked for it waited for ever.
+    #[test]
+    fn a_read_that_a_failed_store_cannot_answer_says_so() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), Options::default()).unwrap();
+        let log = store.log("log").unwrap();
+        log.append_sync(vec![Bytes::from_static(b"one")]).unwrap();
+        // As after a batch that failed half-way: the head is ahead of what can be found.
+        log.state.change(|view| view.head.head = 9);
+        *lock(&log.shared.health) = Health::ReadOnly;
+        let (answer, answered) = mpsc::channel();
+        std::thread::spawn(move || answer.send(log.get(9)));
+        let Ok(read) = answered.recv_timeout(Duration::from_secs(60)) else {
+            // Closing it would wait for ever, too.
+            std::mem::forget(store);
+            panic!("no answer");
+        };
+        assert!(matches!(read, Err(ReadError::Unavailable { .. })), "{read:?}");
+        assert_eq!(store.health(), Health::ReadOnly);
+    }
+}

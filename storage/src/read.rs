@@ -49,7 +49,7 @@ impl Chunk {
 /// The chunk that holds `position`, which the log's view says is there.
 pub(crate) fn chunk_at(shared: &Shared, log: &LogState, position: u64) -> Result<Chunk, ReadError> {
     let engine = read(&shared.engine);
-    let Some(engine) = engine.as_ref() else { return Err(unavailable(shared)) };
+    let Some(engine) = engine.as_ref() else { return Err(unavailable(&health(shared))) };
     let fault = match find(engine, log.id, position) {
         Ok(chunk) => return Ok(chunk),
         // A batch may have been half visible, or may have cut the log: look again while none is under way.
@@ -63,8 +63,9 @@ pub(crate) fn chunk_at(shared: &Shared, log: &LogState, position: u64) -> Result
         }
     };
     // A database that failed in the middle of a batch shows half of it, until it is opened again.
-    if let Health::Failed { .. } | Health::ReadOnly = &*lock(&shared.health) {
-        return Err(unavailable(shared));
+    let health = health(shared);
+    if matches!(health, Health::Failed { .. } | Health::ReadOnly) {
+        return Err(unavailable(&health));
     }
     add(&shared.counters.damaged_reads, 1);
     Err(ReadError::Damaged { log: log.name.clone(), position, what: what(fault) })
@@ -127,8 +128,13 @@ pub(crate) fn what(fault: Fault) -> String {
     }
 }
 
-fn unavailable(shared: &Shared) -> ReadError {
-    match &*lock(&shared.health) {
+/// A copy, so that nobody holds the lock while looking at it.
+fn health(shared: &Shared) -> Health {
+    lock(&shared.health).clone()
+}
+
+fn unavailable(health: &Health) -> ReadError {
+    match health {
         Health::Failed { reason } => ReadError::Unavailable { reason: reason.clone() },
         Health::Full { .. } => ReadError::Unavailable { reason: "the disk is full".into() },
         Health::ReadOnly => ReadError::Unavailable { reason: "the file system is read-only".into() },

@@ -96,7 +96,8 @@ impl Writer {
             tracing::debug!(?refusal, "the failed database waits for space");
             return;
         }
-        // While nothing can be written, the database as it is can still be read.
+        // While nothing can be written, the database as it is can still be read, except for pages that the failed
+        // write would have moved: these sled had in memory only.
         if let Err(error) = space::probe(&self.shared.directory) {
             return self.still_failing(error.into());
         }
