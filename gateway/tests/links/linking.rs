@@ -59,6 +59,7 @@ async fn two_bridges_that_dial_each_other_end_with_one_link() {
                 && a.metrics.links_up.get() == 1
                 && b.metrics.links_up.get() == 1
         };
+        // A link that comes first may give way to the other side's, once, and take frames with it.
         within("frame over the link that stays", async {
             loop {
                 until("one link", one_link).await;
@@ -66,16 +67,13 @@ async fn two_bridges_that_dial_each_other_end_with_one_link() {
                 if a.send(&b, number.clone()).is_err() {
                     continue;
                 }
-                if tokio::time::timeout(Duration::from_secs(2), async { while b.frame().await != number {} })
-                    .await
-                    .is_ok()
-                {
+                let arrives = async { while b.frame().await != number {} };
+                if tokio::time::timeout(Duration::from_secs(2), arrives).await.is_ok() && one_link() {
                     return;
                 }
             }
         })
         .await;
-        assert!(one_link());
     }
 }
 
