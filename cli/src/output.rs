@@ -37,14 +37,27 @@ pub(crate) fn short(bytes: &Bytes) -> String {
     NodeId::try_from(bytes).map(|id| format!("{}", id.short())).unwrap_or_default()
 }
 
-/// `lan`, or the ids of the bridges on the way.
-pub(crate) fn via(bridges: &[Bytes]) -> Value {
-    if bridges.is_empty() { json!("lan") } else { bridges.iter().map(id).collect() }
+/// `lan`, or the ids of the bridges on the way; null where no way is `known`.
+pub(crate) fn via(known: bool, bridges: &[Bytes]) -> Value {
+    match bridges {
+        [] if !known => Value::Null,
+        [] => json!("lan"),
+        bridges => bridges.iter().map(id).collect(),
+    }
 }
 
 /// The same for people.
-pub(crate) fn via_text(bridges: &[Bytes]) -> String {
-    if bridges.is_empty() { "lan".into() } else { bridges.iter().map(short).collect::<Vec<_>>().join(" > ") }
+pub(crate) fn via_text(known: bool, bridges: &[Bytes]) -> String {
+    match bridges {
+        [] if !known => String::new(),
+        [] => "lan".into(),
+        bridges => bridges.iter().map(short).collect::<Vec<_>>().join(" > "),
+    }
+}
+
+/// A number with its noun.
+pub(crate) fn count(number: u32, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 /// A network's name.

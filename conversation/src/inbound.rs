@@ -121,10 +121,16 @@ impl Inbound {
         newest
     }
 
-    /// What is stored and not read: epoch, read so far, stored.
-    pub(crate) fn unread(&self) -> impl Iterator<Item = (Epoch, u64, u64)> {
-        let new = self.epochs.iter().filter(|epoch| epoch.durable.through > epoch.read);
-        new.map(|epoch| (epoch.epoch, epoch.read, epoch.durable.through))
+    /// What is stored and not read, all of it or of one epoch up to a number: epoch, read so far, stored.
+    pub(crate) fn unread(&self, only: Option<(Epoch, u64)>) -> impl Iterator<Item = (Epoch, u64, u64)> {
+        let stored = self.epochs.iter().filter_map(move |known| match only {
+            None => Some((known.epoch, known.read, known.durable.through)),
+            Some((epoch, through)) if epoch == known.epoch => {
+                Some((epoch, known.read, through.min(known.durable.through)))
+            }
+            Some(_) => None,
+        });
+        stored.filter(|(_, read, stored)| stored > read)
     }
 
     /// The person has read up to `through`.

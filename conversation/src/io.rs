@@ -25,12 +25,14 @@ pub enum Input {
         /// What.
         text: String,
     },
-    /// The person has seen everything that this peer sent. Answered by [`Output::Marked`].
+    /// The person has seen what this peer sent. Answered by [`Output::Marked`].
     MarkRead {
         /// Chosen by the caller.
         request: u64,
         /// Whose messages.
         peer: NodeId,
+        /// Of this epoch, up to this number; `None` for everything that is stored.
+        through: Option<(Epoch, u64)>,
     },
     /// The person is writing, or stopped.
     Typing {
@@ -157,6 +159,8 @@ pub enum Output {
         id: MessageId,
         /// Its position in the log.
         position: u64,
+        /// When it was written, as the message itself says: milliseconds since 1970.
+        sent_at_ms: u64,
     },
     /// The message is not stored and will not be sent.
     Rejected {

@@ -97,7 +97,9 @@ impl Conversation {
         self.now_ms = now_ms;
         match input {
             Input::Send { request, to, text } => self.handle_send(request, to, text, out),
-            Input::MarkRead { request, peer } => self.handle_mark_read(request, peer, out),
+            Input::MarkRead { request, peer, through } => {
+                self.handle_mark_read(request, (peer, through), out)
+            }
             Input::Typing { peer, active } => self.handle_typing(peer, active, out),
             Input::PeerNamed { id, name } => self.handle_name(id, name, out),
             Input::SessionOpened { session, peer, dialled, via } => {

@@ -153,7 +153,7 @@ impl State {
             queued: contact.outbound.outbox().len(),
             sent: contact.outbound.count(),
             received: contact.inbound.count(),
-            unread: contact.inbound.unread().map(|(_, read, stored)| stored - read).sum(),
+            unread: contact.inbound.unread(None).map(|(_, read, stored)| stored - read).sum(),
         })
     }
 

@@ -266,7 +266,9 @@ impl Actor {
             Output::Close { session, reason, detail } => self.close(session, reason, detail),
             Output::Active { peer, session, skew_ms } => self.on_active(peer, session, skew_ms),
             Output::Inactive { peer, .. } => self.on_inactive(peer),
-            Output::Queued { request, id, .. } => self.on_queued(request, id),
+            Output::Queued { request, id, sent_at_ms, .. } => {
+                self.on_queued(request, Sent { id, sent_at_ms })
+            }
             Output::Rejected { request, error } => self.on_rejected(request, &error),
             Output::Marked { request, messages } => self.on_marked(request, messages),
             Output::Received { .. } => {

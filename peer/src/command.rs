@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use conversation::{ContactView, MessageId, Totals};
+use conversation::{ContactView, Epoch, MessageId, Totals};
 use discovery::Snapshot;
 use identity::NodeId;
 use tokio::sync::oneshot;
@@ -24,6 +24,7 @@ pub(crate) enum Command {
     },
     MarkRead {
         peer: String,
+        through: Option<(Epoch, u64)>,
         reply: oneshot::Sender<Result<u64, CommandError>>,
     },
     Typing {
@@ -48,7 +49,8 @@ pub(crate) enum Command {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sent {
     pub(crate) id: MessageId,
-    pub(crate) at_ms: u64,
+    /// When it was written, as the message itself says: milliseconds since 1970.
+    pub(crate) sent_at_ms: u64,
 }
 
 /// Why a request failed. Nothing changed.

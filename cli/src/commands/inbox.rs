@@ -1,6 +1,6 @@
 //! `causeway inbox`.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use bytes::Bytes;
 use proto::control::v1::{DeliveryState, Direction, InboxItem, InboxRequest, MarkReadRequest};
@@ -17,7 +17,7 @@ pub(super) async fn run(args: Inbox) -> anyhow::Result<()> {
     };
     let mut items = client.messenger().inbox(request).await?.into_inner();
     let mut shown = HashMap::new();
-    let mut read = HashSet::new();
+    let mut seen = HashMap::new();
     while let Some(item) = items.message().await? {
         if args.read.json {
             output::object(&as_json(&item))?;
@@ -28,20 +28,22 @@ pub(super) async fn run(args: Inbox) -> anyhow::Result<()> {
         }
         if args.read_receipts && item.direction() == Direction::In {
             if args.follow {
-                mark_read(&client, &item.from).await?;
+                mark_read(&client, (&item.from, &item.epoch), item.sequence).await?;
             } else {
-                read.insert(item.from.clone());
+                seen.insert((item.from, item.epoch), item.sequence);
             }
         }
     }
-    for from in &read {
-        mark_read(&client, from).await?;
+    for ((from, epoch), through) in &seen {
+        mark_read(&client, (from, epoch), *through).await?;
     }
     Ok(())
 }
 
-async fn mark_read(client: &Client, from: &Bytes) -> anyhow::Result<()> {
-    client.messenger().mark_read(MarkReadRequest { peer: output::id(from) }).await?;
+/// Only what was shown: a message that arrived meanwhile is not read.
+async fn mark_read(client: &Client, (from, epoch): (&Bytes, &Bytes), through: u64) -> anyhow::Result<()> {
+    let request = MarkReadRequest { peer: output::id(from), epoch: epoch.clone(), through };
+    client.messenger().mark_read(request).await?;
     Ok(())
 }
 
@@ -59,7 +61,7 @@ pub(super) fn as_json(item: &InboxItem) -> Value {
         "direction": if item.direction() == Direction::In { "in" } else { "out" },
         "reason": item.reason,
         "state_at": output::time(item.state_at_ms),
-        "via": output::via(&item.via),
+        "via": output::via(item.state() != DeliveryState::Queued, &item.via),
     })
 }
 

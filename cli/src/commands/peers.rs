@@ -30,11 +30,15 @@ fn row(peer: &KnownPeer) -> [String; 8] {
         output::short(&peer.node_id),
         output::kind(peer.kind()).into(),
         output::harmless(&output::network(peer.network.as_ref())),
-        output::via_text(&peer.via),
+        output::via_text(is_reachable(peer), &peer.via),
         output::harmless(&state),
         output::clock(&peer.last_seen),
         peer.addresses.join(" "),
     ]
+}
+
+fn is_reachable(peer: &KnownPeer) -> bool {
+    peer.state == "online"
 }
 
 fn as_json(peer: &KnownPeer) -> Value {
@@ -43,7 +47,7 @@ fn as_json(peer: &KnownPeer) -> Value {
         "name": peer.name,
         "kind": output::kind(peer.kind()),
         "network": output::network(peer.network.as_ref()),
-        "via": output::via(&peer.via),
+        "via": output::via(is_reachable(peer), &peer.via),
         "addresses": peer.addresses,
         "state": peer.state,
         "last_seen": peer.last_seen,

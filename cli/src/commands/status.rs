@@ -94,7 +94,7 @@ fn session_json(session: &SessionStatus) -> Value {
     json!({
         "id": output::id(&session.node_id),
         "name": session.name,
-        "via": output::via(&session.via),
+        "via": output::via(true, &session.via),
         "round_trip_us": session.round_trip_us,
         "since": session.since,
         "key_exchange": session.key_exchange,
@@ -112,22 +112,24 @@ fn peer_lines(status: &MessengerStatusResponse) -> Vec<String> {
         format!("id         {}", output::id(&status.node_id)),
         format!("running    since {}, version {}", output::clock(&status.started_at), status.version),
         format!("bridges    {homes}"),
-        format!("knows      {} peers online", status.peers_online),
+        format!("knows      {}", output::count(status.peers_online, "peer online", "peers online")),
         format!(
             "messages   {} received, {} sent, {} on their way",
             status.received, status.sent, status.queued
         ),
         format!("listening  {}", status.listening.join(", ")),
     ];
-    lines.extend(status.sessions.iter().map(|session| {
-        format!(
-            "session    {} via {}, {}, {}",
-            output::harmless(&session.name),
-            output::via_text(&session.via),
-            output::milliseconds(session.round_trip_us),
-            session.key_exchange
-        )
-    }));
+    lines.extend(status.sessions.iter().map(session_line));
     lines.extend(status.warnings.iter().map(|warning| format!("warning    {}", output::harmless(warning))));
     lines
+}
+
+fn session_line(session: &SessionStatus) -> String {
+    let name = output::harmless(&session.name);
+    let mut line = format!("session    {name} via {}", output::via_text(true, &session.via));
+    // Not measured yet: the first ping is still to come.
+    if session.round_trip_us > 0 {
+        line += &format!(", {}", output::milliseconds(session.round_trip_us));
+    }
+    line + &format!(", {}", session.key_exchange)
 }

@@ -8,7 +8,7 @@ use proto::{
 
 use super::{Conversation, StoreState};
 use crate::{
-    Head, MessageId, Output, SendError, envelope,
+    Epoch, Head, MessageId, Output, SendError, envelope,
     limits::{MAX_TEXT_BYTES, OUTBOX_BYTES, OUTBOX_MESSAGES, PENDING_RECORDS},
 };
 
@@ -53,9 +53,15 @@ impl Conversation {
         if full { Err(SendError::OutboxFull) } else { Ok(()) }
     }
 
-    pub(super) fn handle_mark_read(&mut self, request: u64, peer: NodeId, out: &mut Vec<Output>) {
+    pub(super) fn handle_mark_read(
+        &mut self,
+        request: u64,
+        (peer, through): (NodeId, Option<(Epoch, u64)>),
+        out: &mut Vec<Output>,
+    ) {
+        let contact = self.state.contacts.get(&peer);
         let unread: Vec<_> =
-            self.state.contacts.get(&peer).into_iter().flat_map(|contact| contact.inbound.unread()).collect();
+            contact.map(|contact| contact.inbound.unread(through).collect()).unwrap_or_default();
         let messages = unread.iter().map(|(_, read, stored)| stored - read).sum();
         for (epoch, _, through) in unread {
             let read = history::ReadHere { peer: peer.to_bytes(), epoch: epoch.to_bytes(), through };

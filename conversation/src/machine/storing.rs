@@ -53,11 +53,11 @@ impl Conversation {
         message: &MessageOut,
         out: &mut Vec<Output>,
     ) -> Option<NodeId> {
-        let (id, _) = envelope::decode(&message.envelope).ok()?;
+        let (id, envelope) = envelope::decode(&message.envelope).ok()?;
         self.count_queued(id.recipient, |this| this.state.apply(position, &pending.event));
         if let Some(request) = pending.request {
             self.totals.sent += 1;
-            out.push(Output::Queued { request, id, position });
+            out.push(Output::Queued { request, id, position, sent_at_ms: envelope.sent_at_ms });
         }
         self.on_replaced(id, &(message.replaces_epoch.clone(), message.replaces_sequence), out);
         Some(id.recipient)

@@ -83,7 +83,7 @@ impl World {
     fn mark_read(&mut self, node: usize) {
         let peer = self.nodes[self.random.random_range(0..self.nodes.len())].id;
         let request = self.number();
-        self.nodes[node].handle(Input::MarkRead { request, peer }, self.now);
+        self.nodes[node].handle(Input::MarkRead { request, peer, through: None }, self.now);
     }
 
     fn open(&mut self, node: usize) {

@@ -10,7 +10,6 @@ use super::{Actor, Request};
 use crate::{
     command::{Command, CommandError, Sent},
     limits::{MAX_WAITERS, TYPING_PACE},
-    wall,
 };
 
 impl Actor {
@@ -25,11 +24,11 @@ impl Actor {
                 Err(error) => drop(reply.send(Err(error))),
             },
             Command::AwaitDelivery { id, reply } => self.handle_wait(id, reply),
-            Command::MarkRead { peer, reply } => match self.resolve(&peer) {
+            Command::MarkRead { peer, through, reply } => match self.resolve(&peer) {
                 Ok(peer) => {
                     let request = self.number();
                     self.requests.insert(request, Request::MarkRead(reply));
-                    self.feed(Input::MarkRead { request, peer });
+                    self.feed(Input::MarkRead { request, peer, through });
                 }
                 Err(error) => drop(reply.send(Err(error))),
             },
@@ -69,13 +68,13 @@ impl Actor {
         }
     }
 
-    pub(super) fn on_queued(&mut self, request: u64, id: MessageId) {
+    pub(super) fn on_queued(&mut self, request: u64, sent: Sent) {
         self.metrics.stored_out.inc();
         if let Some(Request::Send(reply)) = self.requests.remove(&request) {
-            let _ = reply.send(Ok(Sent { id, at_ms: wall::now_ms() }));
+            let _ = reply.send(Ok(sent));
         }
-        if !self.active.contains_key(&id.recipient) {
-            self.dirty.push(id.recipient);
+        if !self.active.contains_key(&sent.id.recipient) {
+            self.dirty.push(sent.id.recipient);
         }
     }
 

@@ -40,5 +40,7 @@ pub(super) fn inbox_item(item: Item, faces: &BTreeMap<NodeId, Face>) -> control:
         state_at_ms: item.state_at_ms,
         via: item.via.iter().map(|id| id.to_bytes()).collect(),
         unknown_content: u32::try_from(item.unknown_content).unwrap_or(u32::MAX),
+        epoch: item.id.epoch.to_bytes(),
+        sequence: item.id.sequence,
     }
 }

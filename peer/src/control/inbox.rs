@@ -33,7 +33,10 @@ impl Inbox {
         let (token, items) = (self.token.clone(), self.items.clone());
         tokio::select! {
             biased;
-            () = token.cancelled() => {}
+            () = token.cancelled() => {
+                // Whoever is gone has no use for it.
+                let _ = items.try_send(Err(Status::unavailable("the peer is stopping")));
+            }
             () = items.closed() => {}
             outcome = self.tell() => if let Err(status) = outcome {
                 let _ = items.send(Err(status)).await;

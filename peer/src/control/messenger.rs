@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use conversation::{Direction, Item, ItemState};
+use conversation::{Direction, Epoch, Item, ItemState};
 use discovery::Announcer;
 use identity::{NodeId, SafetyNumber};
 use proto::control::v1::{self as control, messenger_server::Messenger};
@@ -55,9 +55,9 @@ impl MessengerControl {
             direction: Direction::Out,
             text: Some(text),
             unknown_content: 0,
-            sent_at_ms: sent.at_ms,
+            sent_at_ms: sent.sent_at_ms,
             state: ItemState::Queued,
-            state_at_ms: sent.at_ms,
+            state_at_ms: sent.sent_at_ms,
             via: Vec::new(),
         };
         if !wait.is_zero() {
@@ -146,8 +146,9 @@ impl Messenger for MessengerControl {
         &self,
         request: Request<control::MarkReadRequest>,
     ) -> Result<Response<control::MarkReadResponse>, Status> {
-        let peer = request.into_inner().peer;
-        let marked = ask(&self.commands, |reply| Command::MarkRead { peer, reply }).await??;
+        let control::MarkReadRequest { peer, epoch, through } = request.into_inner();
+        let through = through_of(&epoch, through)?;
+        let marked = ask(&self.commands, |reply| Command::MarkRead { peer, through, reply }).await??;
         Ok(Response::new(control::MarkReadResponse { marked }))
     }
 
@@ -174,6 +175,15 @@ impl Messenger for MessengerControl {
             code: number.as_bytes().to_vec().into(),
         }))
     }
+}
+
+/// Up to which message is to be marked; `None` stands for all.
+fn through_of(epoch: &[u8], through: u64) -> Result<Option<(Epoch, u64)>, Status> {
+    if epoch.is_empty() {
+        return Ok(None);
+    }
+    let wrong = || Status::invalid_argument("an epoch has 16 bytes; take it from the message");
+    Epoch::parse(epoch).map(|epoch| Some((epoch, through))).ok_or_else(wrong)
 }
 
 fn session_status(session: &SessionView) -> control::SessionStatus {

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
+use bytes::Bytes;
+use conversation::ContactView;
 use discovery::{Announcer, Discovery, Neighbour};
 use identity::NodeId;
 use proto::{
@@ -56,15 +58,7 @@ impl Node for NodeControl {
             .contacts
             .iter()
             .filter(|contact| !overview.snapshot.neighbours.contains_key(&contact.id));
-        peers.extend(away.map(|contact| KnownPeer {
-            node_id: contact.id.to_bytes(),
-            name: contact.name.clone(),
-            kind: NodeKind::Peer.into(),
-            state: if overview.last_seen.contains_key(&contact.id) { "left" } else { "unknown" }.to_owned(),
-            last_seen: overview.last_seen.get(&contact.id).copied().map(wall::rfc3339).unwrap_or_default(),
-            reason: overview.reasons.get(&contact.id).cloned().unwrap_or_default(),
-            ..KnownPeer::default()
-        }));
+        peers.extend(away.map(|contact| away_peer(contact, &overview)));
         Ok(Response::new(PeersResponse { peers }))
     }
 
@@ -96,11 +90,37 @@ fn present_peer(node: &Neighbour, overview: &Overview, heard: &BTreeMap<NodeId, 
         name: node.name().unwrap_or_default().to_owned(),
         kind: node.kind().into(),
         network: Some(network.to_proto()),
-        via: via.iter().map(|hop| hop.to_bytes()).collect(),
+        via: bytes_of(via),
         addresses: node.at(port).iter().map(ToString::to_string).collect(),
         state: if route.is_some_and(|route| route.asleep) { "asleep" } else { "online" }.to_owned(),
         last_seen: wall::rfc3339(last_seen),
         reason: overview.reasons.get(&id).cloned().unwrap_or_default(),
         round_trip_us: session.map_or(0, |session| session.round_trip_us),
     }
+}
+
+/// One that nobody announces. A session with it may last, as over a bridge that drains.
+fn away_peer(contact: &ContactView, overview: &Overview) -> KnownPeer {
+    let session = overview.sessions.iter().find(|session| session.peer == contact.id);
+    let last_seen = overview.last_seen.get(&contact.id).copied();
+    let state = match (session, last_seen) {
+        (Some(_), _) => "online",
+        (None, Some(_)) => "left",
+        (None, None) => "unknown",
+    };
+    KnownPeer {
+        node_id: contact.id.to_bytes(),
+        name: contact.name.clone(),
+        kind: NodeKind::Peer.into(),
+        via: session.map(|session| bytes_of(session.path.hops())).unwrap_or_default(),
+        state: state.to_owned(),
+        last_seen: last_seen.map(wall::rfc3339).unwrap_or_default(),
+        reason: overview.reasons.get(&contact.id).cloned().unwrap_or_default(),
+        round_trip_us: session.map_or(0, |session| session.round_trip_us),
+        ..KnownPeer::default()
+    }
+}
+
+fn bytes_of(hops: &[NodeId]) -> Vec<Bytes> {
+    hops.iter().map(|hop| hop.to_bytes()).collect()
 }

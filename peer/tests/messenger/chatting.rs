@@ -22,6 +22,7 @@ async fn two_peers_greet_and_chat_in_both_directions_by_name() {
     ben.deliver("Anna", "yes").await;
     let inbox = ben.inbox().await;
     assert_eq!(inbox[0].id, sent.id, "both sides name a message alike");
+    assert_eq!(inbox[0].sent_at_ms, sent.sent_at_ms, "and say alike when it was written");
     assert_eq!((inbox[0].text.as_str(), inbox[0].state()), ("are you there?", DeliveryState::Received));
     assert_eq!((inbox[0].from_name.as_str(), inbox[0].to_name.as_str()), ("anna", "ben"));
     assert_eq!(anna.texts().await, ["are you there?", "yes"]);
@@ -103,7 +104,7 @@ async fn a_follower_of_the_inbox_sees_each_message_and_each_change_of_state() {
     let (mut anna, mut ben) = pair().await;
     let mut stream = anna.follow().await;
     anna.deliver(ben.id(), "one").await;
-    let request = MarkReadRequest { peer: "anna".into() };
+    let request = MarkReadRequest { peer: "anna".into(), ..MarkReadRequest::default() };
     assert_eq!(ben.client.mark_read(request).await.unwrap().into_inner().marked, 1);
     let mut states = Vec::new();
     while states.last() != Some(&DeliveryState::Read) {
@@ -116,6 +117,34 @@ async fn a_follower_of_the_inbox_sees_each_message_and_each_change_of_state() {
     ben.deliver(anna.id(), "two").await;
     let item = tokio::time::timeout(LIMIT, stream.message()).await.unwrap().unwrap().unwrap();
     assert_eq!((item.text.as_str(), item.state()), ("two", DeliveryState::Received));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_what_was_seen_is_marked_as_read() {
+    let (mut anna, mut ben) = pair().await;
+    for text in ["one", "two", "three"] {
+        anna.deliver(ben.id(), text).await;
+    }
+    let seen = ben.inbox().await.swap_remove(1);
+    let request = MarkReadRequest { peer: "anna".into(), epoch: seen.epoch, through: seen.sequence };
+    assert_eq!(ben.client.mark_read(request.clone()).await.unwrap().into_inner().marked, 2);
+    assert_eq!(ben.client.mark_read(request.clone()).await.unwrap().into_inner().marked, 0);
+    let (read, at_peer) = (DeliveryState::Read, DeliveryState::AtPeer);
+    let states = async || {
+        let states: Vec<_> = anna.inbox().await.iter().map(|item| item.state()).collect();
+        (states[0] == read).then_some(states)
+    };
+    assert_eq!(eventually("anna is told", states).await, [read, read, at_peer]);
+    let wrong = MarkReadRequest { epoch: vec![1; 3].into(), ..request };
+    assert_eq!(ben.client.mark_read(wrong).await.unwrap_err().code(), tonic::Code::InvalidArgument);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_follower_of_the_inbox_is_told_that_the_peer_stops() {
+    let (mut anna, _ben) = pair().await;
+    let mut stream = anna.follow().await;
+    let (_, end) = tokio::join!(anna.peer.shutdown(), tokio::time::timeout(LIMIT, stream.message()));
+    assert_eq!(end.unwrap().unwrap_err().code(), tonic::Code::Unavailable);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -71,12 +71,12 @@ impl Story {
     pub(super) async fn find_each_other(&self, world: &World) -> anyhow::Result<()> {
         for (who, whom) in [("anna", "ben"), ("carla", "dora")] {
             let peer = world.node(who)?.knows(whom).await?;
-            ensure!(peer.via.is_empty(), "{who} reaches {whom} via {}", output::via_text(&peer.via));
+            ensure!(peer.via.is_empty(), "{who} reaches {whom} via {}", output::via_text(true, &peer.via));
             self.discovered(who, whom, "on their own LAN")?;
         }
         for (who, whom) in [("anna", "carla"), ("carla", "anna"), ("ben", "dora")] {
             let peer = world.node(who)?.knows(whom).await?;
-            ensure!(peer.via.len() == 2, "{who} reaches {whom} via {}", output::via_text(&peer.via));
+            ensure!(peer.via.len() == 2, "{who} reaches {whom} via {}", output::via_text(true, &peer.via));
             self.discovered(who, whom, &route(world, &peer)?)?;
         }
         Ok(())
@@ -113,7 +113,8 @@ impl Story {
 
     pub(super) async fn read_receipt(&self, world: &World) -> anyhow::Result<()> {
         let carla = world.node("carla")?;
-        carla.client()?.messenger().mark_read(MarkReadRequest { peer: "anna".into() }).await?;
+        let all = MarkReadRequest { peer: "anna".into(), ..MarkReadRequest::default() };
+        carla.client()?.messenger().mark_read(all).await?;
         let request = InboxRequest { peer: "carla".into(), follow: true, last: 0 };
         let mut items = world.node("anna")?.client()?.messenger().inbox(request).await?.into_inner();
         while let Some(item) = items.message().await? {
