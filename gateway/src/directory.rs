@@ -4,7 +4,7 @@ use std::{net::IpAddr, time::Instant};
 
 use identity::NodeId;
 use proto::bridge::v1::Refusal;
-use topology::NoRoute;
+use topology::{NoRoute, Route};
 
 use crate::{
     proxy::{Directory, NextHop},
@@ -23,6 +23,12 @@ impl Directory for Table {
         Ok(next)
     }
 
+    fn second_hop(&self, destination: NodeId, hops_left: u8, first: &NextHop) -> Option<NextHop> {
+        let known = self.peer(&destination)?;
+        let routes = known.route.as_ref().ok().into_iter().chain(&known.second);
+        routes.filter_map(|route| along(route, hops_left).ok()).find(|hop| hop != first)
+    }
+
     fn caller(&self, address: IpAddr) -> Option<NodeId> {
         Self::caller(self, address)
     }
@@ -36,7 +42,10 @@ fn next_hop(known: &Known, hops_left: u8) -> Result<NextHop, Refusal> {
     if !known.addresses.is_empty() {
         return Ok(NextHop::Local { addresses: known.addresses.clone() });
     }
-    let route = known.route.as_ref().map_err(NoRoute::refusal)?;
+    along(known.route.as_ref().map_err(NoRoute::refusal)?, hops_left)
+}
+
+fn along(route: &Route, hops_left: u8) -> Result<NextHop, Refusal> {
     let links = route.bridges.len().saturating_sub(1);
     match route.bridges.get(1) {
         Some(_) if links > usize::from(hops_left) => Err(Refusal::Hops),

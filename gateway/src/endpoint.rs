@@ -18,7 +18,7 @@ use quinn::{
 pub use socket::SmallBuffers;
 pub use transport::{Congestion, UnknownCongestion};
 
-pub(crate) use transport::{GOSSIP_WINDOW, IDLE_LIMIT, SEND_WINDOW, STREAM_WINDOW, Windows};
+pub(crate) use transport::{GOSSIP_WINDOW, IDLE_LIMIT, SEND_WINDOW, Windows};
 
 use crate::link::limits::MAX_HANDSHAKES;
 

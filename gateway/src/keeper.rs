@@ -5,6 +5,7 @@
 //! tried again; what it refuses of a foreign log is told, and the core asks its neighbours for it anew.
 
 mod batch;
+mod foreign;
 mod waiting;
 
 use std::{
@@ -17,11 +18,14 @@ use std::{
 };
 
 use bytes::Bytes;
-use storage::{Health, Store};
+use storage::{Health, Log, LogError, Store};
 use tokio::sync::mpsc;
 use topology::{Entry, Epoch, LogId};
 
-use crate::{limits::STORED_QUEUE, stored_logs::StoredLogs};
+use crate::{
+    limits::STORED_QUEUE,
+    stored_logs::{StoredLogs, name_of},
+};
 
 /// One thing to be stored.
 #[derive(Debug)]
@@ -144,6 +148,16 @@ pub(crate) fn sentence(health: &Health) -> Option<String> {
         Health::Failed { reason } => Some(format!("storing fails: {reason}")),
         other => Some(format!("storing is impaired: {other:?}")),
     }
+}
+
+/// The log of an id, open from now on.
+fn open(store: &Store, logs: &StoredLogs, id: LogId) -> Result<Log, LogError> {
+    if let Some(log) = logs.get(&id) {
+        return Ok(log);
+    }
+    let log = store.log(&name_of(&id))?;
+    logs.insert(id, log.clone());
+    Ok(log)
 }
 
 #[cfg(test)]

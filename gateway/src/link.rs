@@ -34,7 +34,7 @@ pub use event::{LinkEvent, LinkSample, LinkUp};
 pub use probe::{Finding, ProbeReport, probe};
 pub use status::{LinkState, LinkStatus};
 
-pub(crate) use wire::read_message;
+pub(crate) use wire::{WireError, read_message};
 
 use crate::{
     endpoint::LinkEndpoint,

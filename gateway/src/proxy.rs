@@ -44,6 +44,9 @@ pub trait Directory: Send + Sync + 'static {
     /// Why it goes nowhere.
     fn next_hop(&self, destination: NodeId, hops_left: u8) -> Result<NextHop, Refusal>;
 
+    /// Where a stream goes that was refused on its way over `first`, if the peer can be reached by another way, too.
+    fn second_hop(&self, destination: NodeId, hops_left: u8, first: &NextHop) -> Option<NextHop>;
+
     /// Who has registered from this address or was seen there. `None`: the caller may not use the proxy port.
     fn caller(&self, address: IpAddr) -> Option<NodeId>;
 

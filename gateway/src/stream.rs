@@ -14,10 +14,12 @@ pub use header::{InvalidHeader, MAX_HOPS, StreamHeader};
 pub use metrics::{Direction, DirectionLabels, LinkLabels, Metrics, RefusalLabels};
 
 pub(crate) use copy::{Reader, Writer};
-pub(crate) use credit::Credit;
+pub(crate) use credit::{Credit, FRESH_WAIT};
 pub(crate) use end::End;
 pub(crate) use header::{MAX_HEADER_BYTES, frame_header};
 pub(crate) use metrics::Raised;
 pub(crate) use quota::{Permit, Quota};
+#[cfg(test)]
+pub(crate) use refusal::refusal_of;
 pub(crate) use refusal::{code_of, name_of};
 pub(crate) use relay::{Ambience, Relayed, relay};

@@ -22,6 +22,8 @@ pub(crate) struct Known {
     pub(crate) announcement: Arc<Announcement>,
     pub(crate) state: PeerState,
     pub(crate) route: Result<Route, NoRoute>,
+    /// Another way, by another link, to another home.
+    pub(crate) second: Option<Route>,
     /// The network of its home; of the own network for a local one.
     pub(crate) network: Option<Network>,
     /// Where a local one is dialled: its secure port where it was heard or registered.

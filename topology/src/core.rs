@@ -133,6 +133,13 @@ impl Core {
         self.find_route(peer, self.routes.table())
     }
 
+    /// The best of the ways as they were computed last, one to each of the peer's homes, that begins with another link
+    /// than [`Core::route`]: for a second try at once when that one fails.
+    pub fn second_route(&self, peer: &NodeId) -> Option<Route> {
+        let first = self.route(peer).ok()?;
+        self.best_route(peer, self.routes.table(), |way| way.get(1) != first.bridges.get(1)).ok()
+    }
+
     /// The best way among the peer's homes that does not begin with these neighbours: for a second try when one fails.
     ///
     /// # Errors

@@ -130,10 +130,21 @@ impl Core {
     }
 
     pub(crate) fn find_route(&self, peer: &NodeId, table: &Table) -> Result<Route, NoRoute> {
+        self.best_route(peer, table, |_| true)
+    }
+
+    /// The best way that is fit, if the peer has a way at all.
+    pub(crate) fn best_route(
+        &self,
+        peer: &NodeId,
+        table: &Table,
+        fits: impl Fn(&[NodeId]) -> bool,
+    ) -> Result<Route, NoRoute> {
         let mut best: Option<((bool, u64, NodeId), Route)> = None;
         let mut reason = None;
         for (home, owner, claim, ..) in self.claims_of(peer) {
             match self.route_to(peer, home, owner, table) {
+                Ok(way) if !fits(&way.bridges) => {}
                 Ok(way) => {
                     let registered = claim.how == How::Registered;
                     let rank = (!registered, way.cost_us, home);

@@ -111,6 +111,25 @@ fn the_home_where_a_peer_registered_comes_before_a_nearer_one_that_heard_it() {
 }
 
 #[test]
+fn the_second_way_leads_to_another_home_over_another_link() {
+    let (mut lone, mut near, peer) = row(1);
+    assert_eq!(lone.core.second_route(&peer), None, "one home");
+    let (network, homes) = (near[0].network.clone(), [near[0].id(), Forger::new(2, 1).id()]);
+    let mut other = Forger::new(2, 1);
+    other.link_up(lone.core.id());
+    near[0].claim(1, How::Registered, &homes, &network);
+    other.claim(1, How::Registered, &homes, &network);
+    let link = lone.link(other.id());
+    lone.take(link, &other);
+    let last = near[0].entries.len() as u64;
+    lone.segment(LinkId(1), near[0].segment(last, last));
+    lone.pass(Duration::from_secs(1));
+    let (first, second) = (lone.core.route(&peer).expect("two homes"), lone.core.second_route(&peer));
+    let ends = [first.bridges.last().copied(), second.and_then(|way| way.bridges.last().copied())];
+    assert!(ends == homes.map(Some) || ends == [homes[1], homes[0]].map(Some), "{ends:?}");
+}
+
+#[test]
 fn policies_of_both_ends_limit_reachability() {
     let (mut lone, mut near, peer) = row(2);
     let closed = Rule { allow_others: false, ..Rule::default() };

@@ -113,14 +113,18 @@ impl ActorHandle {
 }
 
 impl Actor {
+    /// What a command changed is in the table before it is answered: whoever registered and looks at once sees itself.
     /// Whoever asked may have gone meanwhile: answers are sent into the void then.
     pub(super) fn on_command(&mut self, command: Command) {
         match command {
             Command::Register(registration, reply) => {
-                let _ = reply.send(self.on_register(*registration));
+                let outcome = self.on_register(*registration);
+                self.publish();
+                let _ = reply.send(outcome);
             }
             Command::Goodbye(id, reply) => {
                 self.on_goodbye(id);
+                self.publish();
                 let _ = reply.send(());
             }
             Command::Trust { bridge, trusted } => self.input(Input::TrustChanged { bridge, trusted }),

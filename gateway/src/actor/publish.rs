@@ -59,6 +59,7 @@ impl Actor {
             announcement: local.map_or(announcement, |local| std::sync::Arc::clone(&local.announcement)),
             state,
             route,
+            second: self.core.second_route(id),
             network: if local.is_some() { own() } else { network },
             addresses: local.map(|local| local.secure_addresses()).unwrap_or_default(),
             callers: local.map(|local| local.callers().collect()).unwrap_or_default(),

@@ -7,7 +7,7 @@ use quinn::{AckFrequencyConfig, IdleTimeout, MtuDiscoveryConfig, TransportConfig
 use super::MAX_UDP_PAYLOAD;
 
 /// Credit of one stream: 1 Gbit/s over a round trip of 100 ms. quinn's own 1.25 MB is made for a tenth of that.
-pub(crate) const STREAM_WINDOW: u32 = 12_500_000;
+const STREAM_WINDOW: u32 = 12_500_000;
 
 /// Credit of the gossip's connection: twice what the gossip's own credit lets under way.
 pub(crate) const GOSSIP_WINDOW: u32 = 1024 * 1024;

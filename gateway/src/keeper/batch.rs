@@ -1,7 +1,6 @@
 //! The thread's loop: take up what waits, store it together, tell.
 
 use std::{
-    collections::HashSet,
     sync::{
         Arc,
         atomic::Ordering,
@@ -10,17 +9,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-use storage::{Log, LogError, Store, Ticket};
+use storage::{LogError, Store};
 use tokio::sync::mpsc;
 use topology::{Entry, LogId};
 
 use super::{
     Gauges, Kept, Write,
+    foreign::Foreign,
+    open,
     waiting::{Settled, Submitted, Waiting},
 };
 use crate::{
     limits::{JOURNAL_BYTES, JOURNAL_WAITING_BYTES, STORE_RETRY, WRITES_PER_BATCH},
-    stored_logs::{JOURNAL, StoredLogs, name_of},
+    stored_logs::{JOURNAL, StoredLogs},
 };
 
 /// Between two looks at the size of the store.
@@ -34,23 +35,14 @@ pub(super) struct Worker {
     kept: mpsc::Sender<Kept>,
     /// `None` once the journal of this run has ended.
     journal: Option<Waiting>,
-    own: Option<Own>,
-    /// Foreign logs whose failure was told: what was under way behind it is dropped until they go on where they are.
-    failed: HashSet<LogId>,
-    last_failure: Option<Instant>,
+    /// The own logs of this run; those before the last only while something of them waits.
+    own: Vec<Own>,
+    foreign: Foreign,
 }
 
 struct Own {
     id: LogId,
     waiting: Waiting,
-}
-
-/// One append to a foreign log under way.
-struct Foreign {
-    id: LogId,
-    log: Log,
-    through: u64,
-    ticket: Ticket,
 }
 
 impl Worker {
@@ -60,18 +52,9 @@ impl Worker {
         gauges: Arc<Gauges>,
         kept: mpsc::Sender<Kept>,
     ) -> Self {
+        let foreign = Foreign::new(Arc::clone(&store), logs.clone());
         let journal = Some(Waiting::default());
-        Self {
-            store,
-            logs,
-            gauges,
-            measured: None,
-            kept,
-            journal,
-            own: None,
-            failed: HashSet::new(),
-            last_failure: None,
-        }
+        Self { store, logs, gauges, measured: None, kept, journal, own: Vec::new(), foreign }
     }
 
     /// Until the handle is dropped and everything is stored, or the disk refuses it.
@@ -98,32 +81,31 @@ impl Worker {
     /// How long to wait for more: not long while something waits to be tried again.
     fn patience(&self) -> Duration {
         let journal = self.journal.as_ref().is_some_and(|waiting| !waiting.is_empty());
-        let own = self.own.as_ref().is_some_and(|own| !own.waiting.is_empty());
-        if journal || own || !self.failed.is_empty() { STORE_RETRY } else { Duration::from_secs(3_600) }
+        let own = self.own.iter().any(|own| !own.waiting.is_empty());
+        let retry = if journal || own { STORE_RETRY } else { Duration::from_secs(3_600) };
+        self.foreign.patience(Instant::now()).map_or(retry, |patience| patience.min(retry))
     }
 
     fn store_batch(&mut self, batch: Vec<Write>) {
-        let mut foreign = Vec::new();
         let weight: usize = batch.iter().map(Write::bytes).sum();
+        self.foreign.retry(Instant::now());
         for write in batch {
             match write {
                 Write::Journal(record) => self.journal_push(record),
-                Write::Own { log, first, entries } => self.own_push(log, first, entries),
-                Write::Foreign { log, first, entries } => {
-                    foreign.extend(self.submit_foreign(log, first, entries));
-                }
+                Write::Own { log, first, entries } => self.own_push(log, first, &entries),
+                Write::Foreign { log, first, entries } => self.foreign.append(log, first, &entries),
                 Write::Truncate { log, keep, number } => {
-                    self.settle_foreign(std::mem::take(&mut foreign));
-                    self.truncate(log, keep, number);
+                    self.settle_foreign();
+                    self.foreign.truncate(log, keep, number);
                 }
                 Write::Forget { log, number } => {
-                    self.settle_foreign(std::mem::take(&mut foreign));
-                    self.forget(log, number);
+                    self.settle_foreign();
+                    self.foreign.forget(log, number);
                 }
             }
         }
         self.settle_journal_and_own();
-        self.settle_foreign(foreign);
+        self.settle_foreign();
         self.gauges.waiting.fetch_sub(weight, Ordering::Relaxed);
         self.prune_journal();
         self.measure();
@@ -146,12 +128,12 @@ impl Worker {
         self.tell(Kept::JournalEnded { reason });
     }
 
-    fn own_push(&mut self, id: LogId, first: u64, entries: Vec<Entry>) {
-        if self.own.as_ref().is_none_or(|own| own.id != id) {
+    fn own_push(&mut self, id: LogId, first: u64, entries: &[Entry]) {
+        if self.own.last().is_none_or(|own| own.id != id) {
             tracing::debug!(log = %id, first, "the own log begins");
-            self.own = Some(Own { id, waiting: Waiting::default() });
+            self.own.push(Own { id, waiting: Waiting::from(first) });
         }
-        if let Some(own) = &mut self.own {
+        if let Some(own) = self.own.last_mut() {
             entries.iter().for_each(|entry| own.waiting.push(entry.encode()));
         }
     }
@@ -160,7 +142,8 @@ impl Worker {
     fn settle_journal_and_own(&mut self) {
         let (store, logs) = (&self.store, &self.logs);
         let journal = self.journal.as_mut().map(|waiting| waiting.submit(|| store.log(JOURNAL)));
-        let own = self.own.as_mut().map(|own| own.waiting.submit(|| open(store, logs, own.id)));
+        let own: Vec<_> =
+            self.own.iter_mut().map(|own| own.waiting.submit(|| open(store, logs, own.id))).collect();
         if let (Some(submitted), Some(waiting)) = (journal, &mut self.journal) {
             let settled = settle(waiting, submitted);
             if let Some(reason) = settled.failure
@@ -169,82 +152,28 @@ impl Worker {
                 self.end_journal(reason);
             }
         }
-        if let (Some(submitted), Some(own)) = (own, &mut self.own) {
+        self.settle_own(own);
+    }
+
+    fn settle_own(&mut self, submitted: Vec<Result<Submitted, LogError>>) {
+        let mut told = Vec::new();
+        for (own, submitted) in self.own.iter_mut().zip(submitted) {
             let settled = settle(&mut own.waiting, submitted);
             let log = own.id;
             if let Some(through) = settled.through {
-                self.tell(Kept::Own { epoch: log.epoch, through });
+                told.push(Kept::Own { epoch: log.epoch, through });
             }
             if let Some(reason) = settled.failure {
-                self.tell(Kept::Failed { log, reason });
+                told.push(Kept::Failed { log, reason });
             }
         }
+        let last = self.own.last().map(|own| own.id);
+        self.own.retain(|own| Some(own.id) == last || !own.waiting.is_empty());
+        told.into_iter().for_each(|kept| self.tell(kept));
     }
 
-    fn submit_foreign(&mut self, id: LogId, first: u64, entries: Vec<Entry>) -> Option<Foreign> {
-        let log = match open(&self.store, &self.logs, id) {
-            Ok(log) => log,
-            Err(error) => {
-                self.fail_foreign(id, error.to_string());
-                return None;
-            }
-        };
-        if self.failed.contains(&id) {
-            if log.head() + 1 != first {
-                return None;
-            }
-            self.failed.remove(&id);
-        }
-        let through = first + entries.len() as u64 - 1;
-        let ticket = log.append_at(first, entries.iter().map(Entry::encode).collect());
-        Some(Foreign { id, log, through, ticket })
-    }
-
-    fn settle_foreign(&mut self, appends: Vec<Foreign>) {
-        let mut durable: Vec<(LogId, u64)> = Vec::new();
-        for Foreign { id, log, through, ticket } in appends {
-            match ticket.wait() {
-                Ok(_) => match durable.last_mut() {
-                    Some((last, up_to)) if *last == id => *up_to = through,
-                    _ => durable.push((id, through)),
-                },
-                // A failed store may have kept it nevertheless.
-                Err(_) if log.head() >= through => durable.push((id, through)),
-                Err(error) => self.fail_foreign(id, error.to_string()),
-            }
-        }
-        for (log, through) in durable {
-            self.tell(Kept::Foreign { log, through });
-        }
-    }
-
-    /// Tells the core once, and not more often than it helps: it will ask a neighbour for the same again.
-    fn fail_foreign(&mut self, log: LogId, reason: String) {
-        if !self.failed.insert(log) {
-            return;
-        }
-        let pause =
-            self.last_failure.map_or(Duration::ZERO, |last| STORE_RETRY.saturating_sub(last.elapsed()));
-        std::thread::sleep(pause);
-        self.last_failure = Some(Instant::now());
-        self.tell(Kept::Failed { log, reason });
-    }
-
-    fn truncate(&self, id: LogId, keep: u64, number: u64) {
-        match open(&self.store, &self.logs, id).and_then(|log| log.truncate_after(keep)) {
-            Ok(()) => self.logs.cut_done(&id, number),
-            // The cut stays in force for readers; it is found again, with the proof, after a restart.
-            Err(error) => tracing::warn!(log = %id, %error, "a log could not be cut back"),
-        }
-    }
-
-    fn forget(&mut self, id: LogId, number: u64) {
-        self.logs.remove(&id);
-        self.failed.remove(&id);
-        match self.store.remove(&name_of(&id)) {
-            Ok(()) | Err(LogError::NotFound) => self.logs.cut_done(&id, number),
-            Err(error) => tracing::warn!(log = %id, %error, "a log could not be removed"),
-        }
+    fn settle_foreign(&mut self) {
+        self.foreign.settle(Instant::now()).into_iter().for_each(|kept| self.tell(kept));
     }
 
     /// Drops the oldest sixteenth of a journal that is too large.
@@ -270,15 +199,6 @@ impl Worker {
         // An actor that is gone has no use for it.
         let _ = self.kept.blocking_send(kept);
     }
-}
-
-fn open(store: &Store, logs: &StoredLogs, id: LogId) -> Result<Log, LogError> {
-    if let Some(log) = logs.get(&id) {
-        return Ok(log);
-    }
-    let log = store.log(&name_of(&id))?;
-    logs.insert(id, log.clone());
-    Ok(log)
 }
 
 fn settle(waiting: &mut Waiting, submitted: Result<Submitted, LogError>) -> Settled {

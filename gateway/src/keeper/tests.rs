@@ -18,8 +18,10 @@ fn entries(range: std::ops::RangeInclusive<u8>) -> Vec<Entry> {
 /// Reads what is told until nothing of it is missing.
 fn wait_for(told: &mut mpsc::Receiver<Kept>, mut wanted: Vec<Kept>) -> Vec<Kept> {
     let mut all = Vec::new();
+    let started = std::time::Instant::now();
     while !wanted.is_empty() {
-        let kept = told.blocking_recv().unwrap();
+        assert!(started.elapsed() < Duration::from_secs(60), "{wanted:?} is missing, told was {all:?}");
+        let kept = told.blocking_recv().unwrap_or_else(|| panic!("{wanted:?} is missing, told was {all:?}"));
         wanted.retain(|one| *one != kept);
         all.push(kept);
     }
@@ -66,6 +68,38 @@ fn a_foreign_append_out_of_place_fails_once_and_what_follows_it_is_dropped() {
     let all = wait_for(&mut told, vec![Kept::Foreign { log: id(2), through: 1 }]);
     assert!(!all.iter().any(|kept| matches!(kept, Kept::Failed { .. })), "{all:?}");
     assert_eq!(store.log(&name_of(&id(2))).unwrap().head(), 1);
+}
+
+/// The own log once took its records anew from wherever the store said that it ended.
+#[test]
+fn what_a_failed_store_kept_of_the_own_log_is_told_and_not_appended_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(Store::open(folder.path(), Options::default()).unwrap());
+    let logs = StoredLogs::default();
+    let kept = entries(1..=2).iter().map(Entry::encode).collect();
+    store.log(&name_of(&id(1))).unwrap().append_sync(kept).unwrap();
+    let (keeper, mut told) = Keeper::spawn(Arc::clone(&store), logs.clone()).unwrap();
+    keeper.write(Write::Own { log: id(1), first: 1, entries: entries(1..=3) });
+    keeper.finish();
+    wait_for(&mut told, vec![Kept::Own { epoch: id(1).epoch, through: 3 }]);
+    assert_eq!(logs.read(&id(1), 1, 10, 1_000), entries(1..=3));
+}
+
+/// What waited of the epoch before was once forgotten when the next one began.
+#[test]
+fn an_epoch_that_ends_is_stored_to_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(Store::open(folder.path(), Options::default()).unwrap());
+    let (keeper, mut told) = Keeper::spawn(store, StoredLogs::default()).unwrap();
+    let next = LogId { epoch: Epoch::from_bytes([4; 16]), ..id(1) };
+    // The first write may be taken up alone; of those behind it, some go together.
+    for n in 1..=100_u8 {
+        keeper.write(Write::Own { log: id(1), first: n.into(), entries: entries(n..=n) });
+    }
+    keeper.write(Write::Own { log: next, first: 1, entries: entries(1..=1) });
+    keeper.finish();
+    let both = [(id(1).epoch, 100), (next.epoch, 1)];
+    wait_for(&mut told, both.map(|(epoch, through)| Kept::Own { epoch, through }).into());
 }
 
 #[test]

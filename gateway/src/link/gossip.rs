@@ -110,4 +110,15 @@ mod tests {
         drop(source);
         assert_eq!(queue.push(Bytes::new()), Err(SendError::Down));
     }
+
+    /// A burst of small frames once counted as a link that does not keep up, and the link was closed.
+    #[test]
+    fn small_frames_are_bounded_by_their_bytes() {
+        let (queue, _source) = frame_queue();
+        let frame = Bytes::from_static(&[0; 64]);
+        for n in 0..FRAME_QUEUE_BYTES / frame.len() {
+            queue.push(frame.clone()).unwrap_or_else(|refused| panic!("frame {n}: {refused}"));
+        }
+        assert_eq!(queue.push(frame), Err(SendError::Busy));
+    }
 }

@@ -11,8 +11,9 @@ pub const MAX_FRAME_BYTES: usize = 64 * 1024;
 /// The longest secret of an invitation, bytes.
 pub const MAX_INVITATION_BYTES: usize = 512;
 
-/// Frames that wait to be written to one link.
-pub const FRAME_QUEUE: usize = 256;
+/// Frames that wait to be written to one link: so many that [`FRAME_QUEUE_BYTES`] rules from 64 bytes a frame on. News
+/// and credit come in many small ones.
+pub const FRAME_QUEUE: usize = 16 * 1024;
 
 /// Bytes of frames that wait to be written to one link: twice the credit of the gossip, so that the gossip's own flow
 /// control rules and this bound only catches a mistake.

@@ -5,6 +5,7 @@ mod wanted;
 
 use std::{
     collections::BTreeMap,
+    pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -12,10 +13,11 @@ use std::{
 use bytes::Bytes;
 use identity::NodeId;
 use proto::{bridge::v1::Refusal, link::v1::Close};
+use quinn::SendStream;
 use runtime::TaskGroup;
 use tokio::{
     sync::{mpsc, watch},
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 use super::{
@@ -24,7 +26,7 @@ use super::{
 };
 use crate::{
     endpoint::{LinkEndpoint, Windows},
-    stream::{Metrics, StreamHeader, code_of, frame_header},
+    stream::{Credit, FRESH_WAIT, Metrics, StreamHeader, code_of, frame_header},
 };
 pub(super) use live::{Admitted, Live};
 pub(super) use wanted::{Readiness, Wanted};
@@ -154,8 +156,7 @@ impl Shared {
         };
         let opened = timeout(OPEN_STREAM_LIMIT, connection.open_bi()).await.map_err(|_| Refusal::Limit)?;
         let (mut send, recv) = opened.map_err(|_| Refusal::LinkLost)?;
-        let mut chunks = [frame_header(header), first];
-        match timeout(OPEN_STREAM_LIMIT, send.write_all_chunks(&mut chunks)).await {
+        match timeout(OPEN_STREAM_LIMIT, begin(&mut send, &credit, [frame_header(header), first])).await {
             Ok(Ok(())) => Ok(LinkStream { send, recv, credit, permit }),
             Ok(Err(quinn::WriteError::ConnectionLost(_))) => Err(Refusal::LinkLost),
             // Stopped already: the reason is on the other direction, where the relay finds it.
@@ -216,6 +217,26 @@ pub(super) async fn watch_trust(shared: Arc<Shared>) {
         shared.cut_off_strangers();
         shared.bump();
     }
+}
+
+/// Writes the first bytes of a stream. While they wait for credit, those who hold it are asked for it.
+async fn begin(
+    send: &mut SendStream,
+    credit: &Credit,
+    mut chunks: [Bytes; 2],
+) -> Result<(), quinn::WriteError> {
+    let id = send.id();
+    let mut write = pin!(send.write_all_chunks(&mut chunks));
+    let ask = async {
+        sleep(FRESH_WAIT).await;
+        credit.ask_once(id).await;
+    };
+    tokio::select! {
+        biased;
+        written = &mut write => return written,
+        () = ask => {}
+    }
+    write.await
 }
 
 /// Closes both connections of a link that never came into the table.

@@ -12,7 +12,7 @@ use super::{Core, NextHop, alert, dial, half_open::Ticket, trace};
 use crate::{
     hello::{self, ClientHello},
     link::LinkStream,
-    stream::{MAX_HOPS, Permit, Raised, Reader, Relayed, StreamHeader, Writer, relay},
+    stream::{End, MAX_HOPS, Permit, Raised, Reader, Relayed, StreamHeader, Writer, relay},
 };
 
 /// The way on that was found for a caller.
@@ -76,13 +76,52 @@ async fn read_hello(core: &Core, stream: &mut TcpStream, ticket: &Ticket) -> Res
     Err(alert)
 }
 
+/// Takes a caller where it wants to go: by the best way, and once by another when that one refuses it before it matters.
 async fn forward(
     core: &Core,
     stream: &mut TcpStream,
     header: StreamHeader,
     hello: &Bytes,
 ) -> Result<Relayed, Refusal> {
-    let onward = onward(core, header, hello).await?;
+    let first = core.directory.next_hop(header.destination, MAX_HOPS)?;
+    let outcome = travel(core, stream, header, (&first, hello)).await;
+    let Some(refusal) = second_try(core, &outcome) else { return outcome };
+    let Some(second) = core.directory.second_hop(header.destination, MAX_HOPS, &first) else {
+        return outcome;
+    };
+    debug!(destination = %header.destination.short(), ?refusal, ?second, "a stream tries another way");
+    core.metrics.streams_rerouted.inc();
+    travel(core, stream, header, (&second, hello)).await
+}
+
+/// Why a stream was refused, if another way may help and nothing but the hello is lost.
+fn second_try(core: &Core, outcome: &Result<Relayed, Refusal>) -> Option<Refusal> {
+    let refusal = match outcome {
+        Err(refusal) => *refusal,
+        Ok(Relayed { end: Err(end @ (End::Reset(_) | End::LinkLost)), untouched: true, .. }) => end.refusal(),
+        Ok(_) => return None,
+    };
+    let elsewhere = match refusal {
+        Refusal::NoRoute | Refusal::LinkLost | Refusal::PeerNotAnswering | Refusal::Draining => true,
+        Refusal::Unspecified
+        | Refusal::UnknownPeer
+        | Refusal::Policy
+        | Refusal::Hops
+        | Refusal::Limit
+        | Refusal::NotRegistered
+        | Refusal::BadHello
+        | Refusal::PeerLeft => false,
+    };
+    (elsewhere && !core.is_draining() && !core.group.token().is_cancelled()).then_some(refusal)
+}
+
+async fn travel(
+    core: &Core,
+    stream: &mut TcpStream,
+    header: StreamHeader,
+    (hop, hello): (&NextHop, &Bytes),
+) -> Result<Relayed, Refusal> {
+    let onward = onward(core, header, (hop, hello)).await?;
     let _open = Raised::new(&core.metrics.streams_open);
     core.metrics.streams_opened.inc();
     let (read, write) = stream.split();
@@ -90,7 +129,7 @@ async fn forward(
     Ok(match onward {
         Onward::Link(link) => {
             let LinkStream { send, recv, credit, permit: _permit } = link;
-            let further = (Reader::Link(recv, credit), Writer::Link(send));
+            let further = (Reader::Link(recv, Arc::clone(&credit)), Writer::Link(send, credit));
             relay(caller, further, core.ambience()).await
         }
         Onward::Local(mut peer) => {
@@ -105,13 +144,17 @@ async fn forward(
 }
 
 /// Opens the way on and sends the hello along it, without waiting for an answer.
-async fn onward(core: &Core, header: StreamHeader, hello: &Bytes) -> Result<Onward, Refusal> {
-    match core.directory.next_hop(header.destination, MAX_HOPS)? {
+async fn onward(
+    core: &Core,
+    header: StreamHeader,
+    (hop, hello): (&NextHop, &Bytes),
+) -> Result<Onward, Refusal> {
+    match hop {
         NextHop::Link { bridge } => {
-            core.links.open_stream(bridge, header, hello.clone()).await.map(Onward::Link)
+            core.links.open_stream(*bridge, header, hello.clone()).await.map(Onward::Link)
         }
         NextHop::Local { addresses } => {
-            let mut peer = dial::peer(&addresses, core.limits.peer_dial).await?;
+            let mut peer = dial::peer(addresses, core.limits.peer_dial).await?;
             peer.write_all(hello).await.map_err(|_| Refusal::PeerNotAnswering)?;
             Ok(Onward::Local(peer))
         }
@@ -120,7 +163,7 @@ async fn onward(core: &Core, header: StreamHeader, hello: &Bytes) -> Result<Onwa
 
 async fn finish(core: &Core, stream: TcpStream, destination: NodeId, relayed: Relayed) {
     trace::note(&relayed);
-    let Relayed { out, back, end } = relayed;
+    let Relayed { out, back, end, .. } = relayed;
     trace!(destination = %destination.short(), out, back, ?end, "a stream ended");
     match end {
         Ok(()) => {}

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use identity::NodeId;
 use proto::bridge::v1::Refusal;
-use quinn::RecvStream;
+use quinn::ReadError;
 use tokio::time::timeout;
 use tracing::{Instrument as _, Span, debug};
 
 use super::{Core, NextHop, alert, dial, trace};
 use crate::{
-    link::{IncomingStream, LinkStream, StreamReceiver, limits::HEADER_LIMIT, read_message},
+    link::{IncomingStream, LinkStream, StreamReceiver, WireError, limits::HEADER_LIMIT, read_message},
     stream::{End, MAX_HEADER_BYTES, Raised, Reader, Relayed, StreamHeader, Writer, code_of, relay},
 };
 
@@ -34,10 +34,11 @@ async fn serve(core: Arc<Core>, incoming: IncomingStream) {
     let header = tokio::select! {
         biased;
         () = core.group.cancelled() => Err(Refusal::Draining),
-        header = read_header(&mut stream.recv) => header,
+        header = read_header(&mut stream) => header,
     };
     let header = match header {
-        Ok(header) => header,
+        Ok(Some(header)) => header,
+        Ok(None) => return,
         Err(refusal) => return refuse(&core, stream, None, refusal),
     };
     carry(&core, from, stream, header).instrument(trace::span(&header, Some(from))).await;
@@ -56,10 +57,15 @@ async fn carry(core: &Core, from: NodeId, stream: LinkStream, header: StreamHead
     drop(permit);
 }
 
-async fn read_header(recv: &mut RecvStream) -> Result<StreamHeader, Refusal> {
-    let read = timeout(HEADER_LIMIT, read_message(recv, MAX_HEADER_BYTES));
-    let message = read.await.map_err(|_| Refusal::BadHello)?.map_err(|_| Refusal::BadHello)?;
-    StreamHeader::decode(&message).map_err(|error| {
+/// The header of a stream; `None`: it was a question for credit, which is answered.
+async fn read_header(stream: &mut LinkStream) -> Result<Option<StreamHeader>, Refusal> {
+    let read = timeout(HEADER_LIMIT, read_message(&mut stream.recv, MAX_HEADER_BYTES));
+    let message = match read.await.map_err(|_| Refusal::BadHello)? {
+        Ok(message) => message,
+        Err(WireError::Broken(ReadError::Reset(code))) if stream.credit.wanted(code) => return Ok(None),
+        Err(_) => return Err(Refusal::BadHello),
+    };
+    StreamHeader::decode(&message).map(Some).map_err(|error| {
         debug!(%error, "a stream was refused");
         Refusal::BadHello
     })
@@ -99,7 +105,8 @@ async fn pass_on(core: &Core, stream: LinkStream, header: StreamHeader, bridge: 
             Ok(opened) => opened,
             Err(refusal) => return refuse(core, stream, Some(header.destination), refusal),
         };
-    let relayed = run_relay(core, stream, (Reader::Link(recv, credit), Writer::Link(send))).await;
+    let relayed =
+        run_relay(core, stream, (Reader::Link(recv, Arc::clone(&credit)), Writer::Link(send, credit))).await;
     if let Err(end @ End::Reset(_)) = relayed.end
         && relayed.back == 0
         && end.refusal() != Refusal::Unspecified
@@ -112,7 +119,9 @@ async fn run_relay(core: &Core, stream: LinkStream, onward: (Reader<'_>, Writer<
     let LinkStream { send, recv, credit, permit: _permit } = stream;
     let _open = Raised::new(&core.metrics.streams_open);
     core.metrics.streams_opened.inc();
-    let relayed = relay((Reader::Link(recv, credit), Writer::Link(send)), onward, core.ambience()).await;
+    let relayed =
+        relay((Reader::Link(recv, Arc::clone(&credit)), Writer::Link(send, credit)), onward, core.ambience())
+            .await;
     trace::note(&relayed);
     relayed
 }

@@ -6,7 +6,7 @@
 use std::{future::poll_fn, io::IoSlice, pin::Pin, sync::Arc};
 
 use bytes::{Buf as _, Bytes};
-use quinn::{RecvStream, SendStream};
+use quinn::{RecvStream, SendStream, StreamId};
 use tokio::{
     io::{AsyncWrite as _, AsyncWriteExt as _},
     net::tcp::{ReadHalf, WriteHalf},
@@ -32,8 +32,8 @@ pub(crate) enum Reader<'a> {
 pub(crate) enum Writer<'a> {
     /// A TCP connection.
     Tcp(WriteHalf<'a>),
-    /// A stream of a link.
-    Link(SendStream),
+    /// A stream of a link, and the link's credit that it needs.
+    Link(SendStream, Arc<Credit>),
 }
 
 impl Reader<'_> {
@@ -51,11 +51,11 @@ impl Reader<'_> {
         }
     }
 
-    /// The credit that bytes hold that were not written yet.
-    pub(super) fn credit(&self) -> Option<&Arc<Credit>> {
+    /// The stream, and the credit that bytes hold that were not written yet.
+    pub(super) fn credit(&self) -> Option<(StreamId, &Arc<Credit>)> {
         match self {
             Self::Tcp(_) => None,
-            Self::Link(_, credit) => Some(credit),
+            Self::Link(stream, credit) => Some((stream.id(), credit)),
         }
     }
 
@@ -69,11 +69,19 @@ impl Reader<'_> {
 }
 
 impl Writer<'_> {
+    /// The stream, and the credit that writing needs.
+    pub(super) fn credit(&self) -> Option<(StreamId, Arc<Credit>)> {
+        match self {
+            Self::Tcp(_) => None,
+            Self::Link(stream, credit) => Some((stream.id(), Arc::clone(credit))),
+        }
+    }
+
     /// Writes chunks to the end and leaves the slots empty.
     pub(super) async fn write(&mut self, chunks: &mut [Bytes]) -> Result<(), End> {
         match self {
             Self::Tcp(stream) => write_tcp(stream, chunks).await,
-            Self::Link(stream) => Ok(stream.write_all_chunks(chunks).await?),
+            Self::Link(stream, _) => Ok(stream.write_all_chunks(chunks).await?),
         }
     }
 
@@ -81,13 +89,13 @@ impl Writer<'_> {
     pub(super) async fn finish(&mut self) -> Result<(), End> {
         match self {
             Self::Tcp(stream) => stream.shutdown().await.map_err(|_| End::Tcp),
-            Self::Link(stream) => stream.finish().map_err(|_| End::LinkLost),
+            Self::Link(stream, _) => stream.finish().map_err(|_| End::LinkLost),
         }
     }
 
     /// Tells the other side that the stream ends here, unfinished.
     pub(super) fn reset(&mut self, end: End) {
-        if let Self::Link(stream) = self {
+        if let Self::Link(stream, _) = self {
             // It fails when the stream has finished or gone: then nobody needs to be told.
             let _ = stream.reset(end.code());
         }

@@ -63,6 +63,8 @@ pub struct Metrics {
     pub streams_opened: Counter,
     /// Streams refused, by reason, here or further on the way.
     pub streams_refused: Family<RefusalLabels, Counter>,
+    /// Streams that were refused by the best way and tried another.
+    pub streams_rerouted: Counter,
     /// Streams whose reader does not read.
     pub streams_stalled: Gauge,
     /// Streams ended because their reader did not read.
@@ -91,6 +93,11 @@ impl Metrics {
         registry.register("streams_open", "Streams open now", self.streams_open.clone());
         registry.register("streams_opened", "Streams opened", self.streams_opened.clone());
         registry.register("streams_refused", "Streams refused, by reason", self.streams_refused.clone());
+        registry.register(
+            "streams_rerouted",
+            "Streams that tried another way",
+            self.streams_rerouted.clone(),
+        );
         registry.register(
             "streams_stalled",
             "Streams whose reader does not read",

@@ -1,14 +1,17 @@
 //! Copies both ways between two ends until both have finished or one breaks.
 
-use std::{pin::pin, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use prometheus_client::metrics::counter::Counter;
+use quinn::StreamId;
 use runtime::BusyPoll;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     copy::{Batch, Reader, Writer},
+    credit::Credit,
     end::End,
     metrics::{Direction, DirectionLabels, Metrics},
 };
@@ -38,6 +41,8 @@ pub(crate) struct Relayed {
     pub(crate) out: u64,
     /// Bytes back.
     pub(crate) back: u64,
+    /// Nothing was read from either side: all can be tried again.
+    pub(crate) untouched: bool,
     /// Both sides finished, or why not.
     pub(crate) end: Result<(), End>,
 }
@@ -73,12 +78,14 @@ pub(crate) async fn relay(
             reader.stop(end);
         }
     }
-    Relayed { out: out.bytes, back: back.bytes, end }
+    Relayed { out: out.bytes, back: back.bytes, untouched: !out.read && !back.read, end }
 }
 
 /// Bytes of one direction.
 struct Tally<'a> {
     bytes: u64,
+    /// Something came, be it the end.
+    read: bool,
     counter: Counter,
     busy_poll: &'a BusyPoll,
 }
@@ -86,7 +93,7 @@ struct Tally<'a> {
 impl<'a> Tally<'a> {
     fn new(ambience: &Ambience<'a>, direction: Direction) -> Self {
         let counter = ambience.metrics.bytes.get_or_create(&DirectionLabels { direction }).clone();
-        Self { bytes: 0, counter, busy_poll: ambience.busy_poll }
+        Self { bytes: 0, read: false, counter, busy_poll: ambience.busy_poll }
     }
 
     fn add(&mut self, bytes: u64) {
@@ -98,40 +105,48 @@ impl<'a> Tally<'a> {
 
 async fn pump(reader: &mut Reader<'_>, writer: &mut Writer<'_>, tally: &mut Tally<'_>) -> Result<(), End> {
     let mut batch = Batch::default();
+    let needs = writer.credit();
     loop {
         let chunks = reader.read(&mut batch).await?;
+        tally.read = true;
         if chunks == 0 {
             return writer.finish().await;
         }
         let bytes = batch[..chunks].iter().map(|chunk| chunk.len() as u64).sum();
-        write(reader, writer, &mut batch, chunks).await?;
+        write(reader, (&mut *writer, needs.as_ref()), &mut batch[..chunks]).await?;
         tally.add(bytes);
     }
 }
 
-/// Writes a batch, and ends the stream when nobody takes it for too long.
+/// Writes chunks, and ends the stream when nobody takes them for too long, or others wait for the credit they hold.
 async fn write(
     reader: &Reader<'_>,
-    writer: &mut Writer<'_>,
-    batch: &mut Batch,
-    chunks: usize,
+    (writer, needs): (&mut Writer<'_>, Option<&(StreamId, Arc<Credit>)>),
+    chunks: &mut [Bytes],
 ) -> Result<(), End> {
-    let mut write = pin!(writer.write(&mut batch[..chunks]));
+    let mut write = pin!(writer.write(chunks));
     tokio::select! {
         biased;
         written = &mut write => return written,
         () = sleep(STALL_AFTER) => {}
     }
-    let stalled = reader.credit().map(|credit| credit.stall());
+    let stalled = reader.credit().map(|(stream, credit)| credit.stall(stream));
     let shed = async {
         match &stalled {
             Some(stalled) => stalled.shed().await,
             None => std::future::pending().await,
         }
     };
+    let ask = async {
+        match needs {
+            Some((stream, credit)) => credit.ask(*stream).await,
+            None => std::future::pending().await,
+        }
+    };
     tokio::select! {
         biased;
         written = &mut write => written,
+        never = ask => match never {},
         () = shed => Err(End::Stalled),
         () = sleep(STALL_LIMIT) => Err(End::Stalled),
     }

@@ -6,14 +6,14 @@ use proto::{
     bridge::v1::{Refusal, follow_event::Kind},
     log::v1::Kind as EventKind,
 };
-use runtime::rpc::connect_unix;
+use runtime::rpc::{connect_plain, connect_unix};
 use storage::{Options, Store};
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
 use topology::Entry;
 
-use crate::support::{FakePeer, Node, linked_pair};
+use crate::support::{FakePeer, LIMIT, Node, linked_pair};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_neighbour_and_the_peers_hear_of_a_drain_before_the_link_goes() {
@@ -59,20 +59,28 @@ async fn an_idle_bridge_stops_at_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bridge_that_drains_is_not_serving() {
     let home = Node::start("home").await;
-    let mut health = HealthClient::new(connect_unix(home.bridge.socket()).await.unwrap());
-    for service in ["", "causeway.control.v1.Bridge"] {
-        let request = HealthCheckRequest { service: service.into() };
-        let status = health.check(request).await.unwrap().into_inner().status();
-        assert_eq!(status, ServingStatus::Serving, "{service}");
-    }
-    let mut watched = health.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
-    let told = async {
-        let mut last = ServingStatus::Serving;
-        while last == ServingStatus::Serving {
-            last = watched.message().await.unwrap().expect("told before the end").status();
+    let anna = FakePeer::new("anna");
+    let greeting = connect_plain(home.bridge.addresses().greeting, LIMIT).await.unwrap();
+    let ports = [
+        (connect_unix(home.bridge.socket()).await.unwrap(), "causeway.control.v1.Bridge"),
+        (anna.channel(&home).await, "causeway.bridge.v1.Control"),
+        (greeting, "causeway.greeting.v1.Greeting"),
+    ];
+    let mut watched = Vec::new();
+    for (channel, service) in ports {
+        for service in ["", service] {
+            let request = HealthCheckRequest { service: service.into() };
+            let mut updates = HealthClient::new(channel.clone()).watch(request).await.unwrap().into_inner();
+            let status = updates.message().await.unwrap().expect("told at once").status();
+            assert_eq!(status, ServingStatus::Serving, "{service}");
+            watched.push((service, updates));
         }
-        last
+    }
+    let told = async {
+        for (service, updates) in &mut watched {
+            let status = updates.message().await.unwrap().expect("told before the end").status();
+            assert_eq!(status, ServingStatus::NotServing, "{service}");
+        }
     };
-    let (told, _) = tokio::join!(told, home.stop());
-    assert_eq!(told, ServingStatus::NotServing);
+    tokio::join!(told, home.stop());
 }

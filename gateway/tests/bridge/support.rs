@@ -194,10 +194,14 @@ impl FakePeer {
     }
 
     pub(crate) async fn control(&self, node: &Node) -> ControlClient<Channel> {
+        ControlClient::new(self.channel(node).await)
+    }
+
+    pub(crate) async fn channel(&self, node: &Node) -> Channel {
         let config = client_config(&self.identity, Expected::Node(node.id()), ALPN_H2).unwrap();
         let address: SocketAddr = node.bridge.addresses().control;
         let (channel, _) = connect_tls(address, config.into(), server_name(node.id()), LIMIT).await.unwrap();
-        ControlClient::new(channel)
+        channel
     }
 
     pub(crate) fn request(&self, announcement: &Announcement) -> RegisterRequest {

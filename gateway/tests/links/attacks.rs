@@ -7,11 +7,10 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{io::AsyncWriteExt as _, net::TcpStream};
 
 use super::{
-    bridge::{
-        Bridge, LIMIT, Options, call, client_hello, echo_peer, hello_for, knock, ping, read_to_end, until,
-        within,
-    },
+    bridge::{Bridge, Options},
+    calls::{call, client_hello, echo_peer, hello_for, knock, ping, read_to_end},
     refusals::alert,
+    waiting::{LIMIT, until, within},
 };
 
 const HALF_OPEN: usize = 10_000;

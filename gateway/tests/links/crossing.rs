@@ -14,9 +14,10 @@ use tokio::{
 };
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
-use super::bridge::{
-    Bridge, LIMIT, call, client_hello, echo_peer, knock, link, linked, ping, read_to_end, spawn, until,
-    within,
+use super::{
+    bridge::{Bridge, link, linked},
+    calls::{call, client_hello, echo_peer, knock, ping, read_to_end, spawn},
+    waiting::{LIMIT, until, within},
 };
 
 const BULK_BYTES: usize = 100 * 1024 * 1024;

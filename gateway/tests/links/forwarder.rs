@@ -10,7 +10,7 @@ use std::{
 
 use tokio::net::UdpSocket;
 
-use super::bridge::spawn;
+use super::calls::spawn;
 
 pub(crate) struct Forwarder {
     pub(crate) address: SocketAddr,

@@ -7,8 +7,9 @@ use gateway::link::{LinkEvent, LinkState, SendError, limits::MAX_FRAME_BYTES, pr
 use identity::{NodeKey, tls::Identity};
 
 use super::{
-    bridge::{Bridge, Options, link, linked, until, within},
+    bridge::{Bridge, Options, link, linked},
     forwarder::Forwarder,
+    waiting::{until, within},
 };
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,9 +4,12 @@
 
 mod attacks;
 mod bridge;
+mod calls;
 mod crossing;
+mod directory;
 mod forwarder;
 mod linking;
 mod refusals;
 mod stalls;
 mod strangers;
+mod waiting;

@@ -1,13 +1,18 @@
 //! Refusals reach the caller as TLS alerts, and its bridge with their reasons.
 
-use gateway::{proxy::limits::ProxyLimits, stream::RefusalLabels};
+use gateway::{
+    proxy::{NextHop, limits::ProxyLimits},
+    stream::RefusalLabels,
+};
 use identity::NodeKey;
 use proto::bridge::v1::Refusal;
 use tokio::{io::AsyncWriteExt as _, net::TcpListener};
 
 use super::{
-    bridge::{Bridge, Options, call, client_hello, echo_peer, knock, linked, ping, read_to_end, until},
+    bridge::{Bridge, Options, link, linked},
+    calls::{call, client_hello, echo_peer, knock, ping, read_to_end},
     crossing::two_networks,
+    waiting::until,
 };
 
 /// A fatal alert in the clear.
@@ -104,4 +109,54 @@ async fn an_address_that_nobody_registered_from_is_sent_away() {
     assert_eq!(counted, 1);
     a.directory.strangers_only.store(false, std::sync::atomic::Ordering::Relaxed);
     ping(&mut call(&a, peer).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_one_home_refuses_goes_to_another() {
+    let (a, b) = linked(Bridge::start().await, Bridge::start().await).await;
+    let c = Bridge::start().await;
+    link(&a, &c).await;
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let refusals =
+        [Err(Refusal::NoRoute), Err(Refusal::Draining), Ok(NextHop::Local { addresses: vec![closed] })];
+    for (n, refusal) in (1..).zip(refusals) {
+        let (peer, address) = echo_peer().await;
+        a.directory.via(peer, &b);
+        a.directory.second_via(peer, &c);
+        b.directory.set(peer, refusal);
+        c.directory.local(peer, address);
+        ping(&mut call(&a, peer).await).await;
+        assert_eq!(a.metrics.streams_rerouted.get(), n);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_goes_another_way_when_its_link_is_down() {
+    let (a, b) = linked(Bridge::start().await, Bridge::start().await).await;
+    let nobody = Bridge::start().await;
+    let (peer, address) = echo_peer().await;
+    a.directory.via(peer, &nobody);
+    a.directory.second_via(peer, &b);
+    b.directory.local(peer, address);
+    ping(&mut call(&a, peer).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_way_is_tried_once_and_only_where_it_may_help() {
+    let (a, b) = linked(Bridge::start().await, Bridge::start().await).await;
+    let c = Bridge::start().await;
+    link(&a, &c).await;
+    let (peer, address) = echo_peer().await;
+    a.directory.via(peer, &b);
+    a.directory.second_via(peer, &c);
+    b.directory.set(peer, Err(Refusal::Policy));
+    c.directory.local(peer, address);
+    let mut stream = knock(&a, &client_hello(peer)).await;
+    assert_eq!(read_to_end(&mut stream).await, alert(49));
+    assert_eq!(a.metrics.streams_rerouted.get(), 0);
+    b.directory.set(peer, Err(Refusal::NoRoute));
+    c.directory.set(peer, Err(Refusal::PeerLeft));
+    let mut stream = knock(&a, &client_hello(peer)).await;
+    assert_eq!(read_to_end(&mut stream).await, alert(112));
+    assert_eq!(a.metrics.streams_rerouted.get(), 1);
 }

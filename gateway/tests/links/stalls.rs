@@ -1,14 +1,20 @@
 //! Readers who do not read.
 
 use bytes::Bytes;
+use gateway::link::DEFAULT_WINDOW_BYTES;
 use tokio::{
     io::AsyncWriteExt as _,
     net::{TcpListener, TcpStream},
 };
 
-use super::bridge::{
-    Bridge, Options, call, client_hello, echo_peer, knock, linked, ping, read_to_end, spawn, until, within,
+use super::{
+    bridge::{Bridge, Options, linked},
+    calls::{call, client_hello, echo_peer, knock, ping, read_to_end, spawn},
+    waiting::{until, within},
 };
+
+/// What one stream may hold, bytes.
+const STREAM_WINDOW: u64 = 12_500_000;
 
 /// More than the kernel's buffers and a stream's credit hold together.
 const FLOOD_BYTES: usize = 64 * 1024 * 1024;
@@ -76,19 +82,40 @@ async fn four_readers_who_do_not_read_hold_up_neither_gossip_nor_other_streams()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn when_credit_runs_out_the_longest_stalled_stream_ends() {
-    // Credit for three streams: two may stall.
-    let window_bytes = 3 * 12_500_000;
+async fn when_another_waits_for_credit_the_longest_stalled_stream_ends() {
+    // Credit for three streams.
+    let window_bytes = 3 * STREAM_WINDOW;
     let b = Bridge::with(Options { window_bytes, ..Options::default() }).await;
     let (a, b) = linked(Bridge::start().await, b).await;
     let mut first = flood(&a, &b).await;
     let _second = flood(&a, &b).await;
-    assert_eq!(b.metrics.streams_shed.get(), 0);
     let _third = flood(&a, &b).await;
-    until("the first ending", || b.metrics.streams_shed.get() == 1).await;
+    assert_eq!(b.metrics.streams_shed.get(), 0, "nobody waits");
+    ping(&mut echo(&a, &b).await).await;
+    assert_eq!(b.metrics.streams_shed.get(), 1);
     read_to_end(&mut first).await;
+}
+
+/// With eleven links and more the share of one is so small that any stalled stream was once ended at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn where_many_links_share_the_credit_a_stalled_stream_ends_only_when_another_waits() {
+    // What each of 25 links has.
+    let window_bytes = DEFAULT_WINDOW_BYTES / 25;
+    let b = Bridge::with(Options { window_bytes, ..Options::default() }).await;
+    let (a, b) = linked(Bridge::start().await, b).await;
+    // It waits for credit in the end, and is no fresh stream.
+    let mut chat = echo(&a, &b).await;
+    let mut stalled = flood(&a, &b).await;
+    assert_eq!((b.metrics.streams_stalled.get(), b.metrics.streams_shed.get()), (1, 0));
+    ping(&mut chat).await;
+    assert_eq!(b.metrics.streams_shed.get(), 1);
+    read_to_end(&mut stalled).await;
+}
+
+/// A call to a peer that echoes.
+async fn echo(a: &Bridge, b: &Bridge) -> TcpStream {
     let (peer, address) = echo_peer().await;
-    a.directory.via(peer, &b);
+    a.directory.via(peer, b);
     b.directory.local(peer, address);
-    ping(&mut call(&a, peer).await).await;
+    call(a, peer).await
 }

@@ -16,8 +16,10 @@ use proto::link::v1::{Close, Hello, Purpose};
 use quinn::{Connection, ConnectionError, RecvStream, SendStream, crypto::rustls::QuicClientConfig};
 use rustls::client::Resumption;
 
-use super::bridge::{
-    Bridge, Options, call, echo_peer, introduction, link, linked, read_to_end, until, within,
+use super::{
+    bridge::{Bridge, Options, introduction, link, linked},
+    calls::{call, echo_peer, read_to_end},
+    waiting::{until, within},
 };
 
 /// A client of the test's own making.

@@ -70,9 +70,9 @@ impl Live {
         Self {
             connection,
             gossip,
+            credit: Credit::new(metrics, streams.clone()),
             streams,
             frames,
-            credit: Credit::new(metrics, 0),
             outgoing: Quota::new(MAX_STREAMS_PER_LINK, MAX_STREAMS_PER_LINK),
             incoming: Quota::new(MAX_STREAMS_PER_LINK, MAX_STREAMS_PER_LINK),
             introduction,
@@ -121,7 +121,6 @@ impl Live {
         self.streams.set_receive_window(VarInt::from_u32(window));
         // What waits for acknowledgements is bounded over all links by the same total.
         self.streams.set_send_window(SEND_WINDOW.min(window.into()));
-        self.credit.resize(window);
     }
 
     pub(super) const fn was_dialled(&self) -> bool {
