@@ -8,7 +8,7 @@ use std::{
 use identity::NodeId;
 
 use crate::{
-    Config, Counts, History, Input, LinkId, LogId, NoRoute, Now, Output, Policy, Route, Start, View,
+    Config, Counts, History, Input, LinkId, LogId, NoRoute, Now, Output, Route, Start, View,
     admission::{Owner, Shares, Standing},
     fork::Forks,
     gossip::{Asked, Neighbour},
@@ -18,7 +18,7 @@ use crate::{
     now::Clock,
     own::Own,
     random::Random,
-    routes::Routes,
+    routes::{Routes, Traffic},
     timers::{Timer, Timers},
 };
 
@@ -130,7 +130,16 @@ impl Core {
     /// # Errors
     /// [`NoRoute`] says why there is none, in a sentence for people.
     pub fn route(&self, peer: &NodeId) -> Result<Route, NoRoute> {
-        self.find_route(peer, self.routes.table())
+        self.find_route(peer, self.routes.table(), Traffic::Own)
+    }
+
+    /// The way to a peer for what comes over a link: the import rule of this bridge does not bind it, for that is about
+    /// its own network; its export rule does, where the peer is local.
+    ///
+    /// # Errors
+    /// As [`Core::route`].
+    pub fn route_for_others(&self, peer: &NodeId) -> Result<Route, NoRoute> {
+        self.find_route(peer, self.routes.table(), Traffic::Foreign)
     }
 
     /// The best way among the peer's homes that does not begin with these neighbours: for a second try when one fails.
@@ -138,7 +147,7 @@ impl Core {
     /// # Errors
     /// As [`Core::route`].
     pub fn route_avoiding(&self, peer: &NodeId, avoid: &[NodeId]) -> Result<Route, NoRoute> {
-        self.find_route(peer, &self.compute_routes(avoid))
+        self.find_route(peer, &self.compute_routes(avoid), Traffic::Own)
     }
 
     /// What the logs say.
@@ -192,13 +201,6 @@ impl Core {
             self.local.begin(&start);
             self.open_epoch();
             self.timers.arm(Timer::Routes, self.now.mono);
-        }
-    }
-
-    fn on_policy(&mut self, policy: Policy) {
-        if policy != self.local.policy {
-            self.local.policy = policy;
-            self.log_policy();
         }
     }
 
