@@ -8,7 +8,7 @@ use proto::bridge::v1::Refusal;
 use tokio::{io::AsyncWriteExt as _, net::TcpStream, time::timeout};
 use tracing::{Instrument as _, debug, trace};
 
-use super::{Core, NextHop, alert, dial, half_open::Ticket, trace};
+use super::{Core, NextHop, Origin, alert, dial, half_open::Ticket, trace};
 use crate::{
     hello::{self, ClientHello},
     link::LinkStream,
@@ -106,7 +106,7 @@ async fn forward(
 
 /// Opens the way on and sends the hello along it, without waiting for an answer.
 async fn onward(core: &Core, header: StreamHeader, hello: &Bytes) -> Result<Onward, Refusal> {
-    match core.directory.next_hop(header.destination, MAX_HOPS)? {
+    match core.directory.next_hop(header.destination, Origin::Network, MAX_HOPS)? {
         NextHop::Link { bridge } => {
             core.links.open_stream(bridge, header, hello.clone()).await.map(Onward::Link)
         }

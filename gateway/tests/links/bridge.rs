@@ -19,7 +19,7 @@ use gateway::{
         Admission, DEFAULT_WINDOW_BYTES, Introduction, LinkEvent, LinkParts, LinkTarget, LinkUp, Links,
         incoming_streams,
     },
-    proxy::{Directory, NextHop, Proxy, ProxyParts, limits::ProxyLimits},
+    proxy::{Directory, NextHop, Origin, Proxy, ProxyParts, limits::ProxyLimits},
     stream::Metrics,
 };
 use identity::{Description, Network, NodeId, NodeKey, tls::Identity};
@@ -291,7 +291,7 @@ impl Map {
 }
 
 impl Directory for Map {
-    fn next_hop(&self, destination: NodeId, _hops_left: u8) -> Result<NextHop, Refusal> {
+    fn next_hop(&self, destination: NodeId, _: Origin, _hops_left: u8) -> Result<NextHop, Refusal> {
         self.hops.lock().unwrap().get(&destination).cloned().unwrap_or(Err(Refusal::UnknownPeer))
     }
 
