@@ -9,7 +9,8 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 pub(crate) use ask::{
     DataArgs, Demo, Doctor, Identity, IdentityCommand, IdentityFile, Inbox, Invite, Join, Link, LinkCommand,
-    LinkTarget, ReadArgs, Send, Trust, TrustCommand, TrustNode, Verify,
+    LinkTarget, Policy, PolicyCommand, ReadArgs, RuleCommand, Send, Trust, TrustCommand, TrustNode, Verify,
+    Who,
 };
 pub(crate) use run::{BridgeArgs, Listen, PeerArgs};
 
@@ -101,6 +102,13 @@ pub(crate) enum Command {
     /// Which bridges a bridge trusts
     #[command(after_help = "Example:\n  causeway trust add NODEID\n  causeway trust list")]
     Trust(Trust),
+    /// Which peers can be reached across a bridge
+    #[command(
+        after_help = "It limits who can be reached, not who is seen: names and ids stay visible to all bridges. It is about \
+                      who is called: messages of a session go both ways, whoever called.\n\nExample:\n  causeway policy \
+                      export deny NODEID\n  causeway policy show"
+    )]
+    Policy(Policy),
     /// To which bridges a bridge keeps a link
     #[command(after_help = "Example:\n  causeway link add quic://cloud.example.org:30020/NODEID")]
     Link(Link),

@@ -10,6 +10,7 @@ mod invite;
 mod links;
 mod peer;
 mod peers;
+mod policy;
 mod send;
 mod signals;
 mod status;
@@ -41,6 +42,7 @@ async fn run_command(command: Command, file: File) -> anyhow::Result<()> {
         Command::Invite(invite) => invite::invite(invite).await,
         Command::Join(join) => invite::join(join).await,
         Command::Trust(trust) => trust::run(trust.command).await,
+        Command::Policy(policy) => policy::run(policy.command).await,
         Command::Link(link) => links::change(link.command).await,
         Command::Peers(read) => peers::run(read).await,
         Command::Links(read) => links::list(read).await,

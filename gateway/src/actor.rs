@@ -116,6 +116,7 @@ impl Actor {
             next_gauges: Duration::ZERO,
             stopped: false,
         };
+        actor.table.set_policy(start.policy.clone());
         actor.input(Input::Start(start));
         actor.changed_peers.extend(actor.core.view().peers());
         actor.changed_bridges.extend(actor.core.view().bridges().iter().map(|bridge| bridge.id));

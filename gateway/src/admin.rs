@@ -1,9 +1,10 @@
-//! What an operator changes while the bridge runs: trust, links, invitations. Each change is durable before it is
+//! What an operator changes while the bridge runs: trust, links, policy, invitations. Each change is durable before it is
 //! answered, and effective at once.
 
 mod error;
 mod join;
 mod lists;
+mod policy;
 
 use std::{
     net::{IpAddr, SocketAddr},

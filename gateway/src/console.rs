@@ -3,6 +3,7 @@
 
 mod bridge;
 mod node;
+mod policy;
 
 pub(crate) use bridge::BridgeConsole;
 pub(crate) use node::NodeConsole;

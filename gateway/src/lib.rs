@@ -57,6 +57,7 @@ mod loading;
 mod locals;
 mod metrics;
 mod network;
+mod policy;
 mod ports;
 pub mod proxy;
 mod rates;

@@ -42,7 +42,7 @@ pub trait Directory: Send + Sync + 'static {
     ///
     /// # Errors
     /// Why it goes nowhere.
-    fn next_hop(&self, destination: NodeId, hops_left: u8) -> Result<NextHop, Refusal>;
+    fn next_hop(&self, destination: NodeId, origin: Origin, hops_left: u8) -> Result<NextHop, Refusal>;
 
     /// Where a stream goes that was refused on its way over `first`, if the peer can be reached by another way, too.
     fn second_hop(&self, destination: NodeId, hops_left: u8, first: &NextHop) -> Option<NextHop>;
@@ -52,6 +52,15 @@ pub trait Directory: Send + Sync + 'static {
 
     /// A stream was refused, here or further on the way: to be remembered for those who ask why.
     fn refused(&self, destination: NodeId, refusal: Refusal);
+}
+
+/// Where a stream comes from: other policies bind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// The proxy port: a peer of this bridge's network.
+    Network,
+    /// A link.
+    Link,
 }
 
 /// The next stage of a stream.

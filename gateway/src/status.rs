@@ -10,6 +10,7 @@ use crate::{
     invitation::{InviteError, RedeemError},
     link_list::LinkListError,
     locals::NotTaken,
+    policy::PolicyError,
     trust::TrustError,
 };
 
@@ -60,9 +61,12 @@ impl From<AdminError> for Status {
             }
             AdminError::Trust(TrustError::Full)
             | AdminError::Links(LinkListError::Full)
+            | AdminError::Policy(PolicyError::Full { .. })
             | AdminError::Invite(InviteError::Full) => Self::resource_exhausted(text),
+            AdminError::Policy(PolicyError::Others) => Self::invalid_argument(text),
             AdminError::Trust(TrustError::Settings(_))
             | AdminError::Links(LinkListError::Settings(_))
+            | AdminError::Policy(PolicyError::Settings(_))
             | AdminError::Invite(InviteError::Settings(_))
             | AdminError::Redeem(RedeemError::Settings(_))
             | AdminError::Settings(_) => Self::internal(text),

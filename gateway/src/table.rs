@@ -11,7 +11,7 @@ use std::{
 use identity::{Announcement, Description, Network, NodeId};
 use proto::bridge::v1::Refusal;
 use tokio_util::sync::CancellationToken;
-use topology::{BridgeView, NoRoute, PeerState, Route};
+use topology::{BridgeView, NoRoute, PeerState, Policy, Route};
 
 use crate::limits::{MAX_GONE, MAX_REFUSALS, REFUSAL_MEMORY};
 
@@ -24,6 +24,8 @@ pub(crate) struct Known {
     pub(crate) route: Result<Route, NoRoute>,
     /// Another way, by another link, to another home.
     pub(crate) second: Option<Route>,
+    /// What holds for streams that come over links, where this bridge's policy makes it another thing.
+    pub(crate) others_route: Option<Box<Result<Route, NoRoute>>>,
     /// The network of its home; of the own network for a local one.
     pub(crate) network: Option<Network>,
     /// Where a local one is dialled: its secure port where it was heard or registered.
@@ -41,6 +43,7 @@ pub(crate) struct Table(Arc<RwLock<Inner>>);
 #[derive(Debug, Default)]
 struct Inner {
     draining: CancellationToken,
+    policy: Policy,
     peers: BTreeMap<NodeId, Arc<Known>>,
     callers: HashMap<IpAddr, HashSet<NodeId>>,
     bridges: BTreeMap<NodeId, Arc<BridgeView>>,
@@ -117,6 +120,16 @@ impl Table {
         if self.read().refused.by_id.contains_key(destination) {
             self.write().refused.remove(destination);
         }
+    }
+
+    /// Whether this bridge's policy lets others reach a peer of its network.
+    pub(crate) fn exports(&self, id: &NodeId) -> bool {
+        self.read().policy.export.allows(id)
+    }
+
+    /// In force for the next stream on.
+    pub(crate) fn set_policy(&self, policy: Policy) {
+        self.write().policy = policy;
     }
 
     pub(crate) fn set_draining(&self) {
@@ -219,6 +232,11 @@ impl Known {
     /// In the own network.
     pub(crate) fn is_local(&self) -> bool {
         matches!(self.state, PeerState::Local) || !self.addresses.is_empty()
+    }
+
+    /// The way for streams that come over links.
+    pub(crate) fn route_for_others(&self) -> &Result<Route, NoRoute> {
+        self.others_route.as_deref().unwrap_or(&self.route)
     }
 
     pub(crate) fn name(&self) -> &str {

@@ -8,7 +8,7 @@ use std::{
 use identity::NodeId;
 
 use crate::{
-    Config, Counts, History, Input, LinkId, LogId, NoRoute, Now, Output, Policy, Route, Start, View,
+    Config, Counts, History, Input, LinkId, LogId, NoRoute, Now, Output, Route, Start, View,
     admission::{Owner, Shares, Standing},
     fork::Forks,
     gossip::{Asked, Neighbour},
@@ -18,7 +18,7 @@ use crate::{
     now::Clock,
     own::Own,
     random::Random,
-    routes::Routes,
+    routes::{Routes, Traffic},
     timers::{Timer, Timers},
 };
 
@@ -130,14 +130,24 @@ impl Core {
     /// # Errors
     /// [`NoRoute`] says why there is none, in a sentence for people.
     pub fn route(&self, peer: &NodeId) -> Result<Route, NoRoute> {
-        self.find_route(peer, self.routes.table())
+        self.find_route(peer, self.routes.table(), Traffic::Own)
+    }
+
+    /// The way to a peer for what comes over a link: the import rule of this bridge does not bind it, for that is about
+    /// its own network; its export rule does, where the peer is local.
+    ///
+    /// # Errors
+    /// As [`Core::route`].
+    pub fn route_for_others(&self, peer: &NodeId) -> Result<Route, NoRoute> {
+        self.find_route(peer, self.routes.table(), Traffic::Foreign)
     }
 
     /// The best of the ways as they were computed last, one to each of the peer's homes, that begins with another link
     /// than [`Core::route`]: for a second try at once when that one fails.
     pub fn second_route(&self, peer: &NodeId) -> Option<Route> {
         let first = self.route(peer).ok()?;
-        self.best_route(peer, self.routes.table(), |way| way.get(1) != first.bridges.get(1)).ok()
+        self.best_route(peer, self.routes.table(), Traffic::Own, |way| way.get(1) != first.bridges.get(1))
+            .ok()
     }
 
     /// The best way among the peer's homes that does not begin with these neighbours: for a second try when one fails.
@@ -145,7 +155,7 @@ impl Core {
     /// # Errors
     /// As [`Core::route`].
     pub fn route_avoiding(&self, peer: &NodeId, avoid: &[NodeId]) -> Result<Route, NoRoute> {
-        self.find_route(peer, &self.compute_routes(avoid))
+        self.find_route(peer, &self.compute_routes(avoid), Traffic::Own)
     }
 
     /// What the logs say.
@@ -199,13 +209,6 @@ impl Core {
             self.local.begin(&start);
             self.open_epoch();
             self.timers.arm(Timer::Routes, self.now.mono);
-        }
-    }
-
-    fn on_policy(&mut self, policy: Policy) {
-        if policy != self.local.policy {
-            self.local.policy = policy;
-            self.log_policy();
         }
     }
 

@@ -59,6 +59,8 @@ pub(crate) struct Touched {
     pub(crate) forks: Vec<v1::ForkProof>,
     pub(crate) substance: bool,
     pub(crate) bad_checkpoint: bool,
+    /// The policy before it changed.
+    pub(crate) policy: Option<Policy>,
 }
 
 impl Fold {
@@ -100,12 +102,12 @@ impl Fold {
             Fact::LinkUp(..) | Fact::LinkDown(_) | Fact::LinkCost(..) => self.on_link(&fact, touched),
             other => {
                 touched.bridge = true;
-                self.on_bridge(other);
+                self.on_bridge(other, touched);
             }
         }
     }
 
-    fn on_bridge(&mut self, fact: Fact) {
+    fn on_bridge(&mut self, fact: Fact, touched: &mut Touched) {
         match fact {
             Fact::Started(started) => {
                 self.network = started.network.as_ref().and_then(|network| Network::from_proto(network).ok());
@@ -113,7 +115,10 @@ impl Fold {
             }
             Fact::Draining => self.draining = true,
             Fact::Stopped => self.stopped = true,
-            Fact::Policy(policy) => self.policy = Policy::from_proto(&policy),
+            Fact::Policy(policy) => {
+                let before = std::mem::replace(&mut self.policy, Policy::from_proto(&policy));
+                touched.policy.get_or_insert(before);
+            }
             _ => {}
         }
     }

@@ -196,6 +196,9 @@ impl Core {
                 self.unname(&id, [peer]);
             }
         }
+        if let Some(before) = &touched.policy {
+            self.after_policy(&id, before);
+        }
         for other in touched.links {
             self.on_edge(id, other);
         }
@@ -206,6 +209,11 @@ impl Core {
                 self.apply_fork(log, point, proof);
             }
         }
+        self.plan_routes();
+    }
+
+    /// Has what changed told soon.
+    pub(crate) fn plan_routes(&mut self) {
         if !self.changed_peers.is_empty() || self.routes.dirty || !self.changed_bridges.is_empty() {
             let at = self.routes.due(self.now.mono, self.config.route_interval);
             self.timers.arm(Timer::Routes, at);

@@ -79,6 +79,9 @@ pub const OWN_EVENTS_PER_MINUTE: u32 = 120;
 /// Own events that are not yet durable; beyond it nothing new is written until storage catches up.
 pub const MAX_UNDURABLE_EVENTS: usize = 8_192;
 
+/// The bridge's policy is logged at most once in this time; what changed meanwhile goes into one event. An event of 128
+/// ids has 4.4 KiB, and neighbours take [`FOREIGN_BYTES_PER_SECOND`] in the long run.
+pub const POLICY_INTERVAL: Duration = Duration::from_secs(1);
 /// The least change of a link's cost that is logged, in quanta of a quarter power of two.
 pub const COST_HYSTERESIS_QUANTA: u32 = 2;
 /// A link's cost is logged at most once in this time (the first measurement excepted).

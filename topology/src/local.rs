@@ -2,6 +2,7 @@
 
 mod links;
 mod peers;
+mod policy;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -22,6 +23,7 @@ use crate::{
 
 pub(crate) use links::LocalLink;
 pub(crate) use peers::LocalPeer;
+use policy::LoggedPolicy;
 
 /// Local facts.
 #[derive(Debug, Default)]
@@ -30,6 +32,7 @@ pub(crate) struct Local {
     pub(crate) links: BTreeMap<NodeId, LocalLink>,
     pub(crate) trusted: BTreeSet<NodeId>,
     pub(crate) policy: Policy,
+    logged_policy: LoggedPolicy,
     pub(crate) draining: bool,
     pub(crate) stopped: bool,
     /// Own events came back from a neighbour: somebody was told.
@@ -65,6 +68,7 @@ impl Local {
 
     /// A fresh epoch says nothing yet.
     pub(crate) fn forget_logged(&mut self) {
+        self.logged_policy = LoggedPolicy::default();
         self.peers.values_mut().for_each(LocalPeer::forget_logged);
         self.links.values_mut().for_each(LocalLink::forget_logged);
         self.peers.keys().for_each(|id| self.dirty_peers.insert(*id));
@@ -108,6 +112,7 @@ impl Core {
         if self.own.is_none() || self.local.stopped {
             return;
         }
+        self.reconcile_policy();
         self.reconcile_links();
         self.reconcile_peers();
     }
@@ -126,13 +131,6 @@ impl Core {
                 self.timers.arm(Timer::Local, self.now.mono + wait);
                 false
             }
-        }
-    }
-
-    pub(crate) fn log_policy(&mut self) {
-        if self.own.is_some() {
-            let policy = self.local.policy.to_proto();
-            self.append(Kind::PolicyChanged, &policy);
         }
     }
 

@@ -7,7 +7,7 @@ use prost::Message;
 use proto::log::v1::{self, Kind};
 
 use crate::{
-    Core, Entry, Epoch, Head, LogId, Output, Policy, Warning,
+    Core, Entry, Epoch, Head, LogId, Output, Warning,
     event::Event,
     fork::ForkPoint,
     limits::{
@@ -206,15 +206,13 @@ impl Core {
     /// States what is so now in a fresh epoch.
     fn restate(&mut self) {
         self.counts.own_epochs += 1;
-        if self.local.policy != Policy::default() {
-            self.log_policy();
-        }
+        self.local.forget_logged();
+        self.restate_policy();
         let proofs: Vec<_> = self.forks.proofs().take(MAX_FORKS_PER_BRIDGE).cloned().collect();
         proofs.iter().for_each(|proof| self.accuse(proof));
         if self.local.draining {
             self.append(Kind::BridgeDraining, &v1::BridgeDraining::default());
         }
-        self.local.forget_logged();
     }
 
     fn sign(&mut self) {

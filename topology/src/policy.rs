@@ -61,6 +61,12 @@ impl Policy {
         v1::Policy { export: Some(self.export.to_proto()), import: Some(self.import.to_proto()) }
     }
 
+    /// Whether one of the two treats a peer other than the other one does.
+    pub(crate) fn differs_for(&self, other: &Self, peer: &NodeId) -> bool {
+        self.export.allows(peer) != other.export.allows(peer)
+            || self.import.allows(peer) != other.import.allows(peer)
+    }
+
     /// From a message; an absent rule lets everybody through, ids of a wrong length are left out.
     pub fn from_proto(policy: &v1::Policy) -> Self {
         Self {

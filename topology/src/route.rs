@@ -133,7 +133,12 @@ impl fmt::Display for NoRoute {
                 peer.short()
             ),
             Self::Policy { peer, bridge } => {
-                write!(f, "the policy of bridge {} does not let {} through", bridge.short(), peer.short())
+                write!(
+                    f,
+                    "the policy of bridge {} does not let {} through; its operator can change that (`causeway policy`)",
+                    bridge.short(),
+                    peer.short()
+                )
             }
         }
     }

@@ -35,6 +35,15 @@ pub(crate) struct Table {
     others: BTreeMap<NodeId, Option<NodeId>>,
 }
 
+/// Whose streams a route is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Traffic {
+    /// Those of peers of the own network.
+    Own,
+    /// Those that come over a link.
+    Foreign,
+}
+
 /// The way to a bridge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Way {
@@ -129,8 +138,13 @@ impl Core {
         })
     }
 
-    pub(crate) fn find_route(&self, peer: &NodeId, table: &Table) -> Result<Route, NoRoute> {
-        self.best_route(peer, table, |_| true)
+    pub(crate) fn find_route(
+        &self,
+        peer: &NodeId,
+        table: &Table,
+        traffic: Traffic,
+    ) -> Result<Route, NoRoute> {
+        self.best_route(peer, table, traffic, |_| true)
     }
 
     /// The best way that is fit, if the peer has a way at all.
@@ -138,12 +152,14 @@ impl Core {
         &self,
         peer: &NodeId,
         table: &Table,
+        traffic: Traffic,
         fits: impl Fn(&[NodeId]) -> bool,
     ) -> Result<Route, NoRoute> {
         let mut best: Option<((bool, u64, NodeId), Route)> = None;
         let mut reason = None;
         for (home, owner, claim, ..) in self.claims_of(peer) {
-            match self.route_to(peer, home, owner, table) {
+            let way = self.way_to(peer, home, owner, table);
+            match way.and_then(|way| self.check_policies(peer, home, owner, traffic).map(|()| way)) {
                 Ok(way) if !fits(&way.bridges) => {}
                 Ok(way) => {
                     let registered = claim.how == How::Registered;
@@ -159,7 +175,27 @@ impl Core {
         best.map(|(_, route)| route).ok_or_else(|| reason.unwrap_or_else(|| self.why_unknown(peer)))
     }
 
-    fn route_to<'t>(
+    /// What the policies of the two ends say. A bridge in between has no say.
+    fn check_policies(
+        &self,
+        peer: &NodeId,
+        home: NodeId,
+        owner: &Owner,
+        traffic: Traffic,
+    ) -> Result<(), NoRoute> {
+        let own = &self.local.policy;
+        let forbids = match (home == self.me, traffic) {
+            (true, Traffic::Own) => None,
+            (true, Traffic::Foreign) => (!own.export.allows(peer)).then_some(self.me),
+            (false, Traffic::Own) if !own.import.allows(peer) => Some(self.me),
+            (false, Traffic::Own | Traffic::Foreign) => {
+                (!owner.fold.policy.export.allows(peer)).then_some(home)
+            }
+        };
+        forbids.map_or(Ok(()), |bridge| Err(NoRoute::Policy { peer: *peer, bridge }))
+    }
+
+    fn way_to<'t>(
         &self,
         peer: &NodeId,
         home: NodeId,
@@ -167,14 +203,6 @@ impl Core {
         table: &'t Table,
     ) -> Result<&'t Way, NoRoute> {
         let peer = *peer;
-        if home != self.me {
-            if !self.local.policy.import.allows(&peer) {
-                return Err(NoRoute::Policy { peer, bridge: self.me });
-            }
-            if !owner.fold.policy.export.allows(&peer) {
-                return Err(NoRoute::Policy { peer, bridge: home });
-            }
-        }
         table.ways.get(&home).ok_or_else(|| match table.others.get(&home) {
             Some(Some(bridge)) => NoRoute::Draining { peer, bridge: *bridge },
             Some(None) => NoRoute::TooFar { peer, home },

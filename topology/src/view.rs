@@ -9,7 +9,7 @@ use identity::{Description, Network, NodeId};
 use proto::node::v1::Signed;
 
 use crate::{
-    Epoch, Hash, Head, LogId, Warning,
+    Epoch, Hash, Head, LogId, NoRoute, Warning,
     admission::{Owner, Standing},
     gossip::Neighbour,
     limits::{SKEW_WARNING_MS, UNMEASURED_COST_US},
@@ -151,6 +151,8 @@ impl View<'_> {
                 None if route.bridges.len() == 1 => PeerState::Local,
                 None => PeerState::Remote,
             },
+            // Policies hide nobody.
+            Err(NoRoute::Policy { .. }) => PeerState::Remote,
             Err(why) => {
                 let homes = self.core.claims_of(id);
                 let last = homes.map(|(home, owner, ..)| self.core.unreachable_since(&home, owner)).max();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use identity::{Announcement, Description, Network, NetworkId, NodeId};
 use proto::log::v1::{How, Kind, LeftReason};
 use topology::{
-    Event, Input, LogId, PeerSeen, Warning,
+    Event, Input, LogId, PeerSeen, Policy, Rule, Warning,
     limits::{MAX_PEERS_PER_BRIDGE, OWN_BURST_EVENTS, OWN_EVENTS_PER_MINUTE},
     simulator::{Forger, Lone, peer, peer_key},
 };
@@ -89,6 +89,32 @@ fn damping_is_said_within_the_rate_only() {
     }
     assert!(lone.core.counts().damped >= 90);
     assert!(!own_kinds(&lone, last).contains(&Kind::Damped));
+}
+
+/// Guards against a script that changes the policy in a loop and fills the log, here and at all others.
+#[test]
+fn a_policy_that_changes_all_the_time_is_written_now_and_then_and_at_last() {
+    let mut lone = Lone::new(1);
+    let after = lone.core.view().own().unwrap().head;
+    let denying = |number: u16| {
+        let mut id = [7; 32];
+        id[..2].copy_from_slice(&number.to_be_bytes());
+        let rule = Rule { allow_others: true, except: [NodeId::from_bytes(id)].into() };
+        Policy { export: rule, ..Policy::default() }
+    };
+    for number in 0..1_000 {
+        lone.input(Input::PolicyChanged(denying(number)));
+        lone.pass(Duration::from_millis(5));
+    }
+    let written = own_kinds(&lone, after).len();
+    assert!((2..=7).contains(&written), "{written} events in five seconds");
+    lone.pass(Duration::from_secs(2));
+    let own = lone.core.id();
+    assert_eq!(lone.core.view().bridge(&own).unwrap().policy, denying(999));
+    let written = own_kinds(&lone, after);
+    assert!(written.iter().all(|kind| *kind == Kind::PolicyChanged), "{written:?}");
+    see(&mut lone, records(1));
+    assert!(own_kinds(&lone, after).contains(&Kind::PeerJoined), "others' news are not held up");
 }
 
 #[test]

@@ -141,7 +141,49 @@ fn policies_of_both_ends_limit_reachability() {
     let export = Policy { export: closed, ..Policy::default() }.to_proto();
     write(&mut lone, &mut near[1], Kind::PolicyChanged, &export);
     assert_eq!(lone.core.route(&peer), Err(NoRoute::Policy { peer, bridge: near[1].id() }));
-    assert!(lone.core.view().peer(&peer).is_some(), "visible all the same");
+    let shown = lone.core.view().peer(&peer).map(|peer| peer.state);
+    assert_eq!(shown, Some(topology::PeerState::Remote), "visible all the same");
+}
+
+/// Guards against policies that hold in the core while whoever shows its routes is told of no change.
+#[test]
+fn those_whose_reachability_a_policy_changes_are_told_and_no_others() {
+    let (mut lone, mut near, peer) = row(2);
+    let home = near[1].id();
+    let network = near[1].network.clone();
+    let other = near[1].claim(2, How::Registered, &[home], &network);
+    let last = near[1].entries.len() as u64;
+    lone.segment(LinkId(1), near[1].segment(last, last));
+    lone.pass(Duration::from_secs(1));
+    let without = Rule { allow_others: true, except: [peer].into() };
+    lone.changed.clear();
+    lone.input(Input::PolicyChanged(Policy { import: without.clone(), ..Policy::default() }));
+    lone.pass(Duration::from_millis(100));
+    assert_eq!(lone.changed, [peer], "by the own import");
+    lone.input(Input::PolicyChanged(Policy::default()));
+    lone.pass(Duration::from_secs(5));
+    lone.changed.clear();
+    let export = Policy { export: without.clone(), ..Policy::default() }.to_proto();
+    write(&mut lone, &mut near[1], Kind::PolicyChanged, &export);
+    assert_eq!(lone.changed, [peer], "by the other's export");
+    lone.changed.clear();
+    let import = Policy { export: without.clone(), import: without }.to_proto();
+    write(&mut lone, &mut near[1], Kind::PolicyChanged, &import);
+    assert_eq!(lone.changed, [], "what the other's network may reach is not ours");
+    assert!(lone.core.route(&other).is_ok());
+}
+
+#[test]
+fn what_passes_through_is_bound_by_export_of_the_home_and_not_by_import_of_the_bridge_between() {
+    let (mut lone, mut near, peer) = row(2);
+    let closed = Rule { allow_others: false, ..Rule::default() };
+    lone.input(Input::PolicyChanged(Policy { import: closed.clone(), ..Policy::default() }));
+    assert!(lone.core.route(&peer).is_err());
+    assert!(lone.core.route_for_others(&peer).is_ok());
+    let export = Policy { export: closed, ..Policy::default() }.to_proto();
+    write(&mut lone, &mut near[1], Kind::PolicyChanged, &export);
+    let refusal = NoRoute::Policy { peer, bridge: near[1].id() };
+    assert_eq!(lone.core.route_for_others(&peer), Err(refusal));
 }
 
 #[test]

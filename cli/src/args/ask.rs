@@ -1,6 +1,6 @@
 //! The options of commands that ask or tell a node something.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, str::FromStr};
 
 use clap::{Args as ClapArgs, Subcommand};
 use identity::NodeId;
@@ -108,6 +108,95 @@ pub(crate) struct TrustNode {
     pub(crate) id: NodeId,
     #[command(flatten)]
     pub(crate) data: DataArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Policy {
+    #[command(subcommand)]
+    pub(crate) command: PolicyCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// What the policy says
+    #[command(after_help = "Example:\n  causeway policy show --json")]
+    Show(ReadArgs),
+    /// Which peers of the bridge's network others may reach
+    #[command(
+        after_help = "Example:\n  causeway policy export deny NODEID\n\nOnly one peer, and nobody else:\n  causeway policy export allow NODEID\n  causeway policy export deny others"
+    )]
+    Export(Rule),
+    /// Which remote peers the bridge's network may reach
+    #[command(after_help = "Example:\n  causeway policy import deny NODEID")]
+    Import(Rule),
+    /// Let everybody through again, and forget what was listed
+    #[command(after_help = "Example:\n  causeway policy clear")]
+    Clear(DataArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Rule {
+    #[command(subcommand)]
+    pub(crate) command: RuleCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RuleCommand {
+    /// Let a peer through, or all that are not listed
+    #[command(
+        after_help = "Example:\n  causeway policy export allow NODEID\n  causeway policy import allow others"
+    )]
+    Allow(RuleSubject),
+    /// Let a peer through no more, or all that are not listed: connections that are open go on
+    #[command(
+        after_help = "Example:\n  causeway policy export deny NODEID\n  causeway policy import deny others"
+    )]
+    Deny(RuleSubject),
+    /// Take a peer off the list: it is treated as all that are not listed
+    #[command(after_help = "Example:\n  causeway policy export forget NODEID")]
+    Forget(RuleNode),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RuleSubject {
+    /// The peer's node id, as `causeway peers --json` shows it, or `others`: all that are not listed
+    #[arg(value_name = "NODEID|others")]
+    pub(crate) who: Who,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RuleNode {
+    /// The peer's node id
+    #[arg(value_name = "NODEID", value_parser = listed_node)]
+    pub(crate) id: NodeId,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+}
+
+/// Whom a rule is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Who {
+    /// This peer.
+    Node(NodeId),
+    /// All that are not listed.
+    Others,
+}
+
+impl FromStr for Who {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "others" { Ok(Self::Others) } else { listed_node(text).map(Self::Node) }
+    }
+}
+
+fn listed_node(text: &str) -> Result<NodeId, String> {
+    text.parse().map_err(|_| {
+        "a policy takes whole node ids, for anybody may take a name: `causeway peers --json` shows them"
+            .to_owned()
+    })
 }
 
 #[derive(Debug, ClapArgs)]

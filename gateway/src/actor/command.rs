@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use identity::{Announcement, Description, NodeId};
 use tokio::sync::{mpsc, oneshot};
-use topology::{Counts, Input, LinkView, NoRoute, OwnView, Route};
+use topology::{Counts, Input, LinkView, NoRoute, OwnView, Policy, Route};
 
 use super::Actor;
 use crate::{keeper, locals::NotTaken};
@@ -42,6 +42,8 @@ pub(crate) enum Command {
         /// On the list now.
         trusted: bool,
     },
+    /// The bridge's policy changed; answered once it is in force for what others may reach.
+    Policy(Policy, oneshot::Sender<()>),
     /// The way to a peer.
     Route(NodeId, oneshot::Sender<Result<Route, NoRoute>>),
     /// How the bridge is.
@@ -128,6 +130,10 @@ impl Actor {
                 let _ = reply.send(());
             }
             Command::Trust { bridge, trusted } => self.input(Input::TrustChanged { bridge, trusted }),
+            Command::Policy(policy, done) => {
+                self.set_policy(policy);
+                let _ = done.send(());
+            }
             Command::Route(peer, reply) => {
                 let _ = reply.send(self.core.route(&peer));
             }
@@ -137,6 +143,11 @@ impl Actor {
             Command::Drain { grace_ms, told } => self.on_drain(grace_ms, told),
             Command::Stop(told) => self.on_stop(told),
         }
+    }
+
+    fn set_policy(&mut self, policy: Policy) {
+        self.table.set_policy(policy.clone());
+        self.input(Input::PolicyChanged(policy));
     }
 
     fn look(&self) -> Look {

@@ -54,8 +54,10 @@ impl Actor {
             }
             (None, None) => return Err(route.err().as_ref().map_or(Refusal::UnknownPeer, NoRoute::refusal)),
         };
+        let others = self.core.route_for_others(id);
         Ok(Known {
             description,
+            others_route: (others != route).then(|| Box::new(others)),
             announcement: local.map_or(announcement, |local| std::sync::Arc::clone(&local.announcement)),
             state,
             route,

@@ -7,6 +7,7 @@ use crate::{
     limits::MAX_INVITATION,
     link_list::LinkListError,
     link_url::InvalidLinkUrl,
+    policy::PolicyError,
     settings::SettingsError,
     trust::TrustError,
 };
@@ -19,6 +20,8 @@ pub(crate) enum AdminError {
     Trust(#[from] TrustError),
     #[error(transparent)]
     Links(#[from] LinkListError),
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
     #[error(transparent)]
     Invite(#[from] InviteError),
     #[error(transparent)]

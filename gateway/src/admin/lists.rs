@@ -12,7 +12,7 @@ use std::{
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use identity::NodeId;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use super::AdminError;
 use crate::{
@@ -21,6 +21,7 @@ use crate::{
     link::{Admission, Trust},
     link_list::LinkList,
     link_url::LinkUrl,
+    policy::{PolicyFile, RuleName, Verdict},
     settings::SettingsError,
     trust::{Source, TrustList},
     wall,
@@ -41,6 +42,7 @@ pub(crate) struct Opened {
     pub(crate) trust: TrustList,
     pub(crate) links: LinkList,
     pub(crate) ledger: Ledger,
+    pub(crate) policy: PolicyFile,
     trusted: watch::Sender<Arc<BTreeSet<NodeId>>>,
     actor: ActorHandle,
 }
@@ -59,9 +61,10 @@ impl Lists {
         let links = LinkList::load(data, own, links)?;
         let trust = TrustList::load(data, own, &options)?;
         let ledger = Ledger::load(data)?;
+        let policy = PolicyFile::load(data)?;
         let (trusted, watched) = watch::channel(trust.ids());
         let open_until = Arc::new(AtomicI64::new(ledger.open_until()));
-        let opened = Arc::new(Mutex::new(Opened { trust, links, ledger, trusted, actor }));
+        let opened = Arc::new(Mutex::new(Opened { trust, links, ledger, policy, trusted, actor }));
         Ok((Self { opened, open_until }, watched))
     }
 
@@ -122,6 +125,30 @@ impl Opened {
         }
         self.ledger.forget(id)?;
         Ok(removed?)
+    }
+
+    /// Changes a rule of the policy. Rings once that is in force; `None`: it was so already.
+    pub(crate) fn change_policy(
+        &mut self,
+        rule: RuleName,
+        node: Option<NodeId>,
+        verdict: Verdict,
+    ) -> Result<Option<oneshot::Receiver<()>>, AdminError> {
+        let changed = self.policy.change(rule, node, verdict)?;
+        Ok(changed.then(|| self.tell_policy()))
+    }
+
+    /// Lets everybody through again, likewise.
+    pub(crate) fn clear_policy(&mut self) -> Result<Option<oneshot::Receiver<()>>, AdminError> {
+        let changed = self.policy.clear()?;
+        Ok(changed.then(|| self.tell_policy()))
+    }
+
+    fn tell_policy(&self) -> oneshot::Receiver<()> {
+        let (done, in_force) = oneshot::channel();
+        // A bridge that is stopping reads the file when it starts again.
+        let _ = self.actor.blocking_tell(Command::Policy(self.policy.in_force(), done));
+        in_force
     }
 
     fn tell(&self, bridge: NodeId, trusted: bool) {

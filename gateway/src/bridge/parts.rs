@@ -6,7 +6,6 @@ use identity::Network;
 use prometheus_client::registry::Registry;
 use runtime::{BusyPoll, EventLoop, TaskGroup, metrics::Health};
 use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
-use topology::Policy;
 use tracing::info_span;
 
 use super::{
@@ -92,7 +91,12 @@ async fn assemble(
     let mut plane = Plane::spawn(&ground, &finding.network, sockets, (&lists, &trust), &carrying);
     let events = std::mem::replace(&mut plane.events, mpsc::channel(1).1);
     let inbox = |kept| Inbox { commands: commanded, links: events, discovery: finding.events, kept };
-    let running = Running::spawn(memory, &plane, (trust, warnings), inbox, group)?;
+    let begin = topology::Start {
+        seed: rand::random(),
+        trusted: trust.borrow().iter().copied().collect(),
+        policy: lists.look(|lists| lists.policy.in_force()),
+    };
+    let running = Running::spawn(memory, &plane, (begin, warnings), inbox, group)?;
     let admin = Admin::new(
         own_of(&ground, &finding.network, addresses.link.port()),
         lists.clone(),
@@ -181,7 +185,7 @@ impl Running {
     fn spawn(
         memory: Memory,
         plane: &Plane,
-        (trust, (warnings, unkept)): (Trust, (Vec<String>, Sentences)),
+        (begin, (warnings, unkept)): (topology::Start, (Vec<String>, Sentences)),
         inbox: impl FnOnce(mpsc::Receiver<crate::keeper::Kept>) -> Inbox,
         group: &TaskGroup,
     ) -> Result<Self, StartError> {
@@ -199,8 +203,6 @@ impl Running {
             warnings,
             unkept,
         };
-        let trusted = trust.borrow().iter().copied().collect();
-        let begin = topology::Start { seed: rand::random(), trusted, policy: Policy::default() };
         let actor = Actor::start(parts, begin);
         let (ended, keeper) = oneshot::channel();
         let (inbox, token) = (inbox(kept), group.clone());

@@ -1,4 +1,4 @@
-//! What a bridge answers: status, links, trust, invitations, drain.
+//! What a bridge answers: status, links, trust, policy, invitations, drain.
 
 use std::time::Duration;
 
@@ -7,14 +7,16 @@ use proto::{
         ExplainRequest, ExplainResponse, LinksRequest, LinksResponse, StatusRequest, StatusResponse,
     },
     control::v1::{
-        AddLinkRequest, AddLinkResponse, AddTrustRequest, AddTrustResponse, DrainRequest, DrainResponse,
+        AddLinkRequest, AddLinkResponse, AddTrustRequest, AddTrustResponse, ChangePolicyRequest,
+        ChangePolicyResponse, ClearPolicyRequest, ClearPolicyResponse, DrainRequest, DrainResponse,
         InviteRequest, InviteResponse, JoinRequest, JoinResponse, ListTrustRequest, ListTrustResponse,
-        RemoveLinkRequest, RemoveLinkResponse, RemoveTrustRequest, RemoveTrustResponse, TrustEntry,
-        bridge_server::Bridge,
+        RemoveLinkRequest, RemoveLinkResponse, RemoveTrustRequest, RemoveTrustResponse, ShowPolicyRequest,
+        ShowPolicyResponse, TrustEntry, bridge_server::Bridge,
     },
 };
 use tonic::{Request, Response, Status};
 
+use super::policy;
 use crate::{
     admin::TrustRow,
     control::node_id,
@@ -78,6 +80,28 @@ impl Bridge for BridgeConsole {
     ) -> Result<Response<ListTrustResponse>, Status> {
         let entries = self.0.admin.trusted().into_iter().map(|row| trust_entry(&self.0, row)).collect();
         Ok(Response::new(ListTrustResponse { entries }))
+    }
+
+    async fn show_policy(
+        &self,
+        _request: Request<ShowPolicyRequest>,
+    ) -> Result<Response<ShowPolicyResponse>, Status> {
+        Ok(Response::new(policy::show(&self.0)))
+    }
+
+    async fn change_policy(
+        &self,
+        request: Request<ChangePolicyRequest>,
+    ) -> Result<Response<ChangePolicyResponse>, Status> {
+        policy::change(&self.0, request.get_ref()).await.map(Response::new)
+    }
+
+    async fn clear_policy(
+        &self,
+        _request: Request<ClearPolicyRequest>,
+    ) -> Result<Response<ClearPolicyResponse>, Status> {
+        let changed = self.0.admin.clear_policy().await?;
+        Ok(Response::new(ClearPolicyResponse { changed }))
     }
 
     async fn invite(&self, request: Request<InviteRequest>) -> Result<Response<InviteResponse>, Status> {

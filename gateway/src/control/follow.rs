@@ -4,6 +4,7 @@
 //! A follower too slow for the queue is given everything anew: memory stays bounded, and nothing is missed.
 
 use std::{
+    borrow::Cow,
     collections::{HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -13,6 +14,7 @@ use proto::bridge::v1::{Draining, FollowEvent, RemoteGone, RemotePeer, Synced, f
 use tokio::sync::{broadcast, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
+use topology::{NoRoute, Route};
 
 use super::callers::Refused;
 use crate::{
@@ -36,6 +38,8 @@ pub(crate) struct Place {
 /// One follower.
 struct Follower {
     id: NodeId,
+    /// This bridge.
+    own: NodeId,
     table: Table,
     changes: broadcast::Receiver<Change>,
     events: mpsc::Sender<Result<FollowEvent, Status>>,
@@ -84,6 +88,7 @@ pub(super) fn spawn(
     let (events, stream) = mpsc::channel(FOLLOWER_CHANNEL);
     let follower = Follower {
         id,
+        own: shared.id(),
         table: shared.table.clone(),
         // Before the table is read: a change in between is told twice rather than never.
         changes: shared.changes.subscribe(),
@@ -140,14 +145,14 @@ impl Follower {
             return Ok(());
         }
         let known = self.table.peer(&id);
-        match known.as_deref().and_then(remote_peer) {
+        match known.as_deref().and_then(|known| remote_peer(self.own, known)) {
             Some(peer) => {
                 self.told.insert(id);
                 self.send(Kind::Peer(peer)).await
             }
             None if self.told.remove(&id) => {
                 let reason = known
-                    .and_then(|known| known.route.as_ref().err().map(topology::NoRoute::refusal))
+                    .and_then(|known| known.route.as_ref().err().map(NoRoute::refusal))
                     .unwrap_or_else(|| self.table.why_gone(&id));
                 self.send(Kind::Gone(RemoteGone { node_id: id.to_bytes(), reason: reason.into() })).await
             }
@@ -160,10 +165,15 @@ impl Follower {
     }
 }
 
-/// A peer that can be reached through this bridge. One of the own network, too: where multicast does not work, the
-/// way over the bridge is the only one that its peers know.
-fn remote_peer(known: &Known) -> Option<RemotePeer> {
-    let route = known.route.as_ref().ok()?;
+/// A peer that can be reached through this bridge, or could but for a policy: those limit reachability, not visibility,
+/// and whoever tries is told why. One of the own network, too: where multicast does not work, the way over the bridge is
+/// the only one that its peers know.
+fn remote_peer(own: NodeId, known: &Known) -> Option<RemotePeer> {
+    let route = match &known.route {
+        Ok(route) => Cow::Borrowed(route),
+        Err(NoRoute::Policy { .. }) => Cow::Owned(forbidden(own, known)?),
+        Err(_) => return None,
+    };
     let description = known.description.as_ref()?;
     Some(RemotePeer {
         description: Some(description.signed().clone()),
@@ -173,4 +183,15 @@ fn remote_peer(known: &Known) -> Option<RemotePeer> {
         network: known.network.as_ref().map(identity::Network::to_proto),
         asleep: route.asleep.is_some(),
     })
+}
+
+/// The way that a policy forbids; of one that ends at the bridge whose policy it is, no more than the end is known.
+fn forbidden(own: NodeId, known: &Known) -> Option<Route> {
+    match known.route_for_others() {
+        Ok(route) => Some(route.clone()),
+        Err(NoRoute::Policy { bridge, .. }) if *bridge != own => {
+            Some(Route { bridges: [own, *bridge].into(), cost_us: 0, registered: false, asleep: None })
+        }
+        Err(_) => None,
+    }
 }

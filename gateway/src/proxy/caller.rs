@@ -8,7 +8,7 @@ use proto::bridge::v1::Refusal;
 use tokio::{io::AsyncWriteExt as _, net::TcpStream, time::timeout};
 use tracing::{Instrument as _, debug, trace};
 
-use super::{Core, NextHop, alert, dial, half_open::Ticket, trace};
+use super::{Core, NextHop, Origin, alert, dial, half_open::Ticket, trace};
 use crate::{
     hello::{self, ClientHello},
     link::LinkStream,
@@ -83,7 +83,7 @@ async fn forward(
     header: StreamHeader,
     hello: &Bytes,
 ) -> Result<Relayed, Refusal> {
-    let first = core.directory.next_hop(header.destination, MAX_HOPS)?;
+    let first = core.directory.next_hop(header.destination, Origin::Network, MAX_HOPS)?;
     let outcome = travel(core, stream, header, (&first, hello)).await;
     let Some(refusal) = second_try(core, &outcome) else { return outcome };
     let Some(second) = core.directory.second_hop(header.destination, MAX_HOPS, &first) else {

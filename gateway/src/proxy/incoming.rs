@@ -9,7 +9,7 @@ use quinn::ReadError;
 use tokio::time::timeout;
 use tracing::{Instrument as _, Span, debug};
 
-use super::{Core, NextHop, alert, dial, trace};
+use super::{Core, NextHop, Origin, alert, dial, trace};
 use crate::{
     link::{IncomingStream, LinkStream, StreamReceiver, WireError, limits::HEADER_LIMIT, read_message},
     stream::{End, MAX_HEADER_BYTES, Raised, Reader, Relayed, StreamHeader, Writer, code_of, relay},
@@ -73,7 +73,7 @@ async fn read_header(stream: &mut LinkStream) -> Result<Option<StreamHeader>, Re
 
 /// Where a stream goes on: never back, and never further than its hops allow.
 fn next(core: &Core, from: NodeId, header: StreamHeader) -> Result<NextHop, Refusal> {
-    match core.directory.next_hop(header.destination, header.hops_left)? {
+    match core.directory.next_hop(header.destination, Origin::Link, header.hops_left)? {
         NextHop::Link { .. } if header.hops_left == 0 => Err(Refusal::Hops),
         NextHop::Link { bridge } if bridge == from => Err(Refusal::NoRoute),
         next => Ok(next),

@@ -180,12 +180,16 @@ impl FakePeer {
     }
 
     pub(crate) fn announcement(&mut self, network: Network, homes: &[NodeId]) -> Announcement {
+        self.announcement_with(network, homes, Ports { secure: 30_000, greeting: 30_001, ..Ports::default() })
+    }
+
+    fn announcement_with(&mut self, network: Network, homes: &[NodeId], ports: Ports) -> Announcement {
         self.sequence += 1;
         let message = v1::Announcement {
             sequence: self.sequence,
             kind: NodeKind::Peer.into(),
             network: Some(network),
-            ports: Some(Ports { secure: 30_000, greeting: 30_001, ..Ports::default() }),
+            ports: Some(ports),
             homes: homes.iter().map(|home| home.to_bytes()).collect(),
             description_hash: Bytes::copy_from_slice(&self.description.hash()),
             ..v1::Announcement::default()
@@ -217,6 +221,13 @@ impl FakePeer {
         let announcement = self.announcement(node.bridge.network().to_proto(), &[node.id()]);
         let request = self.request(&announcement);
         self.control(node).await.register(request).await.unwrap().into_inner()
+    }
+
+    /// The same with ports of one's own.
+    pub(crate) async fn register_with(&mut self, node: &Node, ports: Ports) {
+        let announcement = self.announcement_with(node.bridge.network().to_proto(), &[node.id()], ports);
+        let request = self.request(&announcement);
+        self.control(node).await.register(request).await.unwrap();
     }
 
     pub(crate) async fn goodbye(&self, node: &Node) {

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use gateway::{
     link::Admission,
-    proxy::{Directory, NextHop},
+    proxy::{Directory, NextHop, Origin},
 };
 use identity::NodeId;
 use proto::bridge::v1::Refusal;
@@ -56,7 +56,7 @@ impl Map {
 }
 
 impl Directory for Map {
-    fn next_hop(&self, destination: NodeId, _hops_left: u8) -> Result<NextHop, Refusal> {
+    fn next_hop(&self, destination: NodeId, _: Origin, _hops_left: u8) -> Result<NextHop, Refusal> {
         self.hops.lock().unwrap().get(&destination).cloned().unwrap_or(Err(Refusal::UnknownPeer))
     }
 

@@ -1,6 +1,6 @@
-//! `links`, `link`, `trust`, `invite` and `join` of running bridges.
+//! `links`, `link`, `trust`, `policy`, `invite` and `join` of running bridges.
 
-use super::{FAILED, NOT_FOUND, OK, USAGE, assert_answer, assert_fields, assert_time};
+use super::{FAILED, NOT_DELIVERED, NOT_FOUND, OK, USAGE, assert_answer, assert_fields, assert_time};
 use crate::support::{Node, Towns, eventually, lines, network, text};
 
 fn lone_bridge(name: &str, folder: &tempfile::TempDir) -> Node {
@@ -40,6 +40,34 @@ fn peers_of_two_networks_talk_through_both_bridges() {
     carla.wait_received("anna", &["across".into()]);
     anna.wait_received("carla", &["and back".into()]);
     assert!(towns.attic.status()["bytes_relayed"].as_u64().is_some_and(|bytes| bytes > 0));
+}
+
+#[test]
+fn a_policy_keeps_a_remote_peer_from_being_reached_and_lets_it_be_seen() {
+    let towns = Towns::start();
+    let (anna, carla) = (towns.at_home("anna"), towns.in_cloud("carla"));
+    anna.wait_online("carla");
+    let denied = towns.tower.causeway(&["policy", "export", "deny", &carla.id()]);
+    assert_answer(&denied, OK, &[&carla.id(), "may not be reached from other networks"]);
+    eventually("the attic knows of the policy", || {
+        towns.attic.known("carla").filter(|row| row["reason"].to_string().contains("policy"))
+    });
+    let refused = anna.causeway(&["send", "carla", "are you there?", "--wait", "5"]);
+    assert_answer(&refused, NOT_DELIVERED, &["the policy of bridge"]);
+    assert!(anna.known("carla").is_some(), "seen all the same");
+    let shown = towns.tower.json(&["policy", "show"]);
+    assert_eq!((text(&shown[0], "rule"), text(&shown[0], "others")), ("export", "allowed"));
+    assert_eq!(text(&shown[0]["nodes"][0], "name"), "carla");
+    assert_answer(&towns.tower.causeway(&["policy", "show"]), OK, &["carla", "denied", "everybody"]);
+
+    let allowed = towns.tower.causeway(&["policy", "export", "allow", &carla.id()]);
+    assert_answer(&allowed, OK, &["may be reached from other networks"]);
+    carla.wait_received("anna", &["are you there?".into()]);
+    let again = towns.tower.causeway(&["policy", "export", "allow", &carla.id()]);
+    assert_answer(&again, OK, &["already"]);
+    assert_answer(&towns.tower.causeway(&["policy", "clear"]), OK, &["everybody is let through"]);
+    let name = towns.tower.causeway(&["policy", "export", "deny", "carla"]);
+    assert_answer(&name, USAGE, &["whole node ids"]);
 }
 
 #[test]
