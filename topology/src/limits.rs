@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-/// The largest encoded event: with its entry it fits a storage block of 8 KiB.
+/// The largest encoded event: the largest description and announcement (5,248 bytes) fit, with room for later fields.
+/// Storage keeps it as two values, of at most 6 KiB each.
 pub const MAX_EVENT_BYTES: usize = 7_168;
 /// The most events of a segment. It also bounds the proof of a fork.
 pub const MAX_SEGMENT_EVENTS: usize = 64;

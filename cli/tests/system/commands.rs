@@ -4,7 +4,9 @@ mod bridges;
 mod chat;
 mod help;
 mod identities;
+mod logs;
 mod nodes;
+mod precedence;
 
 use serde_json::Value;
 

@@ -13,5 +13,6 @@ mod commands;
 mod demo;
 mod kills;
 mod namespaces;
+mod services;
 mod support;
 mod traces;

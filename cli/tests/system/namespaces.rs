@@ -8,6 +8,8 @@ mod handover;
 mod nat;
 mod networks;
 mod restored;
+mod roaming;
 mod row;
 mod stage;
 mod stalled;
+mod steady;

@@ -10,11 +10,13 @@ fn a_peer_with_a_changed_address_is_reached_again() {
     stage.hosts.anna.change_address("eth0", "10.1.0.3/24", "10.1.0.33/24");
     stage.hosts.anna.default_route("10.1.0.1");
     stage.assert_talk("after");
-    eventually("the attic knows the new address alone", || {
+    let knows = |host: &str| {
         let row = stage.attic.known("anna")?;
         let addresses = row["addresses"].as_array()?.iter().filter_map(|address| address.as_str());
-        let addresses: Vec<_> = addresses.collect();
-        addresses.iter().any(|address| address.starts_with("10.1.0.33:")).then_some(())
+        Some(addresses.filter(|address| address.starts_with(&format!("{host}:"))).count())
+    };
+    eventually("the attic knows the new address, and the old one no more", || {
+        (knows("10.1.0.33")? == 1 && knows("10.1.0.3")? == 0).then_some(())
     });
 }
 

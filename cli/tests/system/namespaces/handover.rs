@@ -3,24 +3,22 @@
 use std::{
     io::{BufRead as _, BufReader},
     process::{Child, Stdio},
-    sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
 };
 
 use rustix::process::Signal;
 
-use super::stage::{Stage, TOWER};
+use super::{
+    stage::{Stage, TOWER},
+    steady::talk_while,
+};
 use crate::support::{Node, eventually};
 
-/// A machine that runs other tests on its two cores may add this much to what is promised.
-const NOISE: Duration = Duration::from_secs(3);
 /// What a drain may cost the people.
 const DRAINED: Duration = Duration::from_secs(1);
 /// What a silent death may.
 const KILLED: Duration = Duration::from_secs(7);
-/// Between two messages: a tenth of the shortest pause that is to be seen.
-const PACE: Duration = Duration::from_millis(50);
 /// Messages before and after the fault.
 const CALM: usize = 40;
 
@@ -28,6 +26,12 @@ const CALM: usize = 40;
 struct Listener {
     child: Child,
     arrived: thread::JoinHandle<Vec<Instant>>,
+}
+
+/// The longest times between two messages. A machine that runs other tests pauses without a fault, too.
+struct Pauses {
+    calm: Duration,
+    fault: Duration,
 }
 
 impl Listener {
@@ -42,12 +46,27 @@ impl Listener {
         Self { child, arrived }
     }
 
-    /// The longest time between two messages.
-    fn longest_gap(mut self) -> Duration {
+    /// The longest times between two messages before a fault, and round it and after it.
+    fn pauses(mut self, fault: Instant) -> Pauses {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
         let times = self.arrived.join().unwrap();
-        times.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or_default()
+        let longest = |before: bool| {
+            let pairs = times.windows(2).filter(|pair| (pair[1] < fault) == before);
+            pairs.map(|pair| pair[1] - pair[0]).max().expect("messages came before the fault and after it")
+        };
+        Pauses { calm: longest(true), fault: longest(false) }
+    }
+}
+
+impl Pauses {
+    /// What the fault cost beyond what this machine costs by itself.
+    fn assert_within(&self, promised: Duration, what: &str) {
+        let Self { calm, fault } = self;
+        println!(
+            "the longest pause round {what}: {fault:?}, in the calm before: {calm:?}, promised {promised:?}"
+        );
+        assert!(fault.saturating_sub(*calm) <= promised, "{fault:?} round {what}, {calm:?} before");
     }
 }
 
@@ -67,69 +86,40 @@ fn with_two_bridges(test: &str) -> Option<(Stage, Node)> {
     Some((stage, cellar))
 }
 
-/// Talks from Anna to Carla, does something to the bridge that carries it, and tells the longest pause.
-fn pause_when(stage: &mut Stage, cellar: &mut Node, fault: impl FnOnce(&mut Node)) -> Duration {
+/// Talks from Anna to Carla, does something to the bridge that carries it, and tells the pauses.
+fn pauses_when(stage: &mut Stage, cellar: &mut Node, fault: impl FnOnce(&mut Node)) -> Pauses {
     let via = stage.anna.deliver("carla", "which way?")["via"].clone();
-    let before = stage.carla.received("anna");
     let listener = Listener::at(&stage.carla);
     let carrier = if via[0] == cellar.id() { cellar } else { &mut stage.attic };
     println!("carried by {}", carrier.name());
-    let (anna, carla) = (&stage.anna, &stage.carla);
-    let over = AtomicBool::new(false);
-    let sent = thread::scope(|scope| {
-        let talking = scope.spawn(|| {
-            let mut sent = Vec::new();
-            while !over.load(Ordering::Acquire) {
-                sent.push(format!("number {}", sent.len()));
-                anna.send("carla", sent.last().unwrap());
-                thread::sleep(PACE);
-            }
-            sent
-        });
-        let _over = OverWhenDropped(&over);
-        let arrived = |more: usize| {
-            let wanted = carla.received("anna").len() + more;
-            eventually("the conversation goes on", || (carla.received("anna").len() >= wanted).then_some(()));
-        };
-        arrived(CALM);
+    let mut began = None;
+    talk_while(&stage.anna, &stage.carla, |arrive| {
+        arrive(CALM);
+        began = Some(Instant::now());
         fault(carrier);
-        arrived(CALM);
-        drop(_over);
-        talking.join().unwrap()
+        arrive(CALM);
     });
-    stage.carla.wait_received("anna", &[before, sent].concat());
-    listener.longest_gap()
-}
-
-struct OverWhenDropped<'a>(&'a AtomicBool);
-
-impl Drop for OverWhenDropped<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Release);
-    }
+    listener.pauses(began.expect("it happened"))
 }
 
 #[test]
 fn a_drained_bridge_hands_over_within_a_moment() {
     let Some((mut stage, mut cellar)) = with_two_bridges("drained") else { return };
-    let pause = pause_when(&mut stage, &mut cellar, |bridge| bridge.signal(Signal::TERM));
-    println!("the longest pause round a drain: {pause:?}, promised {DRAINED:?}");
-    assert!(pause <= DRAINED + NOISE, "{pause:?}");
+    let pauses = pauses_when(&mut stage, &mut cellar, |bridge| bridge.signal(Signal::TERM));
+    pauses.assert_within(DRAINED, "a drain");
 }
 
 #[test]
 fn a_killed_bridge_is_replaced_by_the_other() {
     let Some((mut stage, mut cellar)) = with_two_bridges("killed") else { return };
-    let pause = pause_when(&mut stage, &mut cellar, Node::kill);
-    println!("the longest pause round a kill: {pause:?}, promised {KILLED:?}");
-    assert!(pause <= KILLED + NOISE, "{pause:?}");
+    let pauses = pauses_when(&mut stage, &mut cellar, Node::kill);
+    pauses.assert_within(KILLED, "a kill");
 }
 
 #[test]
 fn a_bridge_that_falls_silent_is_replaced_by_the_other() {
     let Some((mut stage, mut cellar)) = with_two_bridges("silent") else { return };
     // Stopped: nobody gets a reset, as when a machine loses its power.
-    let pause = pause_when(&mut stage, &mut cellar, |bridge| bridge.signal(Signal::STOP));
-    println!("the longest pause round a silent death: {pause:?}, promised {KILLED:?}");
-    assert!(pause <= KILLED + NOISE, "{pause:?}");
+    let pauses = pauses_when(&mut stage, &mut cellar, |bridge| bridge.signal(Signal::STOP));
+    pauses.assert_within(KILLED, "a silent death");
 }

@@ -54,6 +54,17 @@ impl Lan {
         ip(&["-n", &self.switches, "link", "set", &port, "up"]);
         Cable { switches: self.switches.clone(), port }
     }
+
+    /// Lays a cable from this switch to another one: the two LANs are one from now on, until it is pulled.
+    pub(crate) fn join(&self, other: &Self) -> Cable {
+        let here = format!("{}-{}", self.device, self.ports.fetch_add(1, Ordering::Relaxed));
+        let there = format!("{}-{}", other.device, other.ports.fetch_add(1, Ordering::Relaxed));
+        ip(&["-n", &self.switches, "link", "add", &here, "type", "veth", "peer", "name", &there]);
+        let cable = Cable { switches: self.switches.clone(), port: here };
+        Cable { switches: self.switches.clone(), port: there }.carry_to(other);
+        cable.carry_to(self);
+        cable
+    }
 }
 
 /// A cable that can be pulled and plugged in again.
@@ -67,6 +78,12 @@ impl Cable {
     /// Pulls the cable: both ends lose their carrier.
     pub(crate) fn pull(&self) {
         ip(&["-n", &self.switches, "link", "set", &self.port, "down"]);
+    }
+
+    /// Plugs this end into another switch of the same world.
+    pub(crate) fn carry_to(&self, lan: &Lan) {
+        ip(&["-n", &self.switches, "link", "set", &self.port, "master", &lan.device]);
+        self.plug_in();
     }
 
     /// Plugs it in again.

@@ -56,6 +56,13 @@ impl Node {
         Self::new("bridge", name, network, folder)
     }
 
+    /// A node of which the command line says nothing yet but what it is; `label` names it in the test alone.
+    pub(crate) fn unsaid(kind: &str, label: &str, folder: &Path) -> Self {
+        let mut node = Self::new(kind, label, "", folder);
+        node.arguments.truncate(1);
+        node
+    }
+
     fn new(kind: &str, name: &str, network: &str, folder: &Path) -> Self {
         let arguments = [kind, "--name", name, "--network", network].map(str::to_owned).to_vec();
         let (data, folder) = (folder.join(name), folder.to_path_buf());

@@ -65,10 +65,7 @@ impl Control {
         &self,
         identity: &Identity,
     ) -> Result<ControlClient<Channel>, rpc::ConnectError> {
-        let config = client_config(identity, Expected::Node(self.bridge), ALPN_H2).expect("a good key");
-        let name = server_name(self.bridge);
-        let (channel, _) = rpc::connect_tls(self.address, Arc::new(config), name, GENEROUS).await?;
-        Ok(ControlClient::new(channel))
+        Ok(ControlClient::new(channel_to(self.address, self.bridge, identity).await?))
     }
 
     /// A registration for a node that is reached at `port`.
@@ -81,6 +78,16 @@ impl Control {
             goodbye,
         }
     }
+}
+
+/// A connection to a node's TLS port.
+pub(crate) async fn channel_to(
+    address: SocketAddr,
+    node: NodeId,
+    identity: &Identity,
+) -> Result<Channel, rpc::ConnectError> {
+    let config = client_config(identity, Expected::Node(node), ALPN_H2).expect("a good key");
+    Ok(rpc::connect_tls(address, Arc::new(config), server_name(node), GENEROUS).await?.0)
 }
 
 /// A description of an invented peer.
