@@ -25,12 +25,13 @@ const ENDINGS: [&str; 7] =
     ["_LIMIT", "_WINDOW", "_GRACE", "_TIMEOUT", "_QUEUE", "WINDOW_BYTES", "BUFFER_BYTES"];
 
 fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in the workspace")
 }
 
 /// All source files below a folder but those of tests.
 fn sources(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let entries =
+        fs::read_dir(folder).expect("a folder of sources can be read").flatten().map(|entry| entry.path());
     let of = |path: PathBuf| if path.is_dir() { sources(&path) } else { vec![path] };
     entries.filter(|path| !path.ends_with("tests") && !path.ends_with("tests.rs")).flat_map(of).collect()
 }

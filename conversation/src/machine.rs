@@ -98,7 +98,7 @@ impl Conversation {
         match input {
             Input::Send { request, to, text } => self.handle_send(request, to, text, out),
             Input::MarkRead { request, peer, through } => {
-                self.handle_mark_read(request, (peer, through), out)
+                self.handle_mark_read(request, (peer, through), out);
             }
             Input::Typing { peer, active } => self.handle_typing(peer, active, out),
             Input::PeerNamed { id, name } => self.handle_name(id, name, out),

@@ -267,7 +267,7 @@ impl Actor {
             Output::Active { peer, session, skew_ms } => self.on_active(peer, session, skew_ms),
             Output::Inactive { peer, .. } => self.on_inactive(peer),
             Output::Queued { request, id, sent_at_ms, .. } => {
-                self.on_queued(request, Sent { id, sent_at_ms })
+                self.on_queued(request, Sent { id, sent_at_ms });
             }
             Output::Rejected { request, error } => self.on_rejected(request, &error),
             Output::Marked { request, messages } => self.on_marked(request, messages),

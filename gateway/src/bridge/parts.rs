@@ -91,17 +91,9 @@ async fn assemble(
     let mut plane = Plane::spawn(&ground, &finding.network, sockets, (&lists, &trust), &carrying);
     let events = std::mem::replace(&mut plane.events, mpsc::channel(1).1);
     let inbox = |kept| Inbox { commands: commanded, links: events, discovery: finding.events, kept };
-    let begin = topology::Start {
-        seed: rand::random(),
-        trusted: trust.borrow().iter().copied().collect(),
-        policy: lists.look(|lists| lists.policy.in_force()),
-    };
-    let running = Running::spawn(memory, &plane, (begin, warnings), inbox, group)?;
-    let admin = Admin::new(
-        own_of(&ground, &finding.network, addresses.link.port()),
-        lists.clone(),
-        plane.links.clone(),
-    );
+    let running = Running::spawn(memory, &plane, (beginning(&lists, &trust), warnings), inbox, group)?;
+    let itself = own_of(&ground, &finding.network, addresses.link.port());
+    let admin = Admin::new(itself, lists.clone(), plane.links.clone());
     let shared: Shared = Arc::new(Inner {
         description: ground.description.clone(),
         network: finding.network,
@@ -211,6 +203,15 @@ impl Running {
             let _ = ended.send(actor.run(inbox, token).await);
         });
         Ok(Self { changes, metrics, keeper })
+    }
+}
+
+/// What the core begins with.
+fn beginning(lists: &Lists, trust: &Trust) -> topology::Start {
+    topology::Start {
+        seed: rand::random(),
+        trusted: trust.borrow().iter().copied().collect(),
+        policy: lists.look(|lists| lists.policy.in_force()),
     }
 }
 
