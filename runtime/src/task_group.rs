@@ -85,36 +85,31 @@ impl TaskGroup {
 
     /// Drops the tasks where they stand, without waiting for anything.
     pub fn abort(&self) {
-        // First, so that no task takes this for a request to end in good order.
+        // Not the token too: a task that is being polled just now would take it for a request to end in good order.
         self.abort.cancel();
-        self.token.cancel();
     }
 
-    /// Asks all tasks to end, waits, and drops those that did not by then. True when all ended by themselves.
+    /// Asks all tasks to end, waits, and drops those that did not by then. True when all ended by themselves. After an
+    /// abort it asks nobody and only waits.
     ///
     /// To be called on the root of a family of groups: it waits for the tasks of all of them.
     pub async fn shutdown(&self, grace: Duration) -> bool {
-        self.token.cancel();
-        self.tracker.close();
-        if tokio::time::timeout(grace, self.tracker.wait()).await.is_ok() {
-            return true;
+        if !self.abort.is_cancelled() {
+            self.token.cancel();
         }
+        self.tracker.close();
+        let in_time = tokio::time::timeout(grace, self.tracker.wait()).await.is_ok();
         self.abort.cancel();
         self.tracker.wait().await;
-        false
+        // For those who wait for it and are no tasks of the group.
+        self.token.cancel();
+        in_time
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        pin::pin,
-        sync::{
-            Arc,
-            atomic::{AtomicBool, Ordering},
-        },
-        task::{Context, Wake},
-    };
+    use std::{pin::pin, sync::mpsc};
 
     use super::*;
 
@@ -139,20 +134,26 @@ mod tests {
         assert!(!group.shutdown(Duration::from_millis(1)).await);
     }
 
-    #[test]
-    fn an_abort_is_never_seen_as_a_request_to_end_in_good_order() {
-        struct Woken(CancellationToken, AtomicBool);
-        impl Wake for Woken {
-            fn wake(self: Arc<Self>) {
-                self.1.store(self.0.is_cancelled(), Ordering::Relaxed);
-            }
-        }
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn an_abort_is_never_seen_as_a_request_to_end_in_good_order() {
         let group = TaskGroup::new();
-        let woken = Arc::new(Woken(group.abort.clone(), AtomicBool::new(false)));
-        let mut asked = pin!(group.token().cancelled());
-        assert!(asked.as_mut().poll(&mut Context::from_waker(&Arc::clone(&woken).into())).is_pending());
+        let token = group.token().clone();
+        let ((polled, running), (go_on, told)) = (mpsc::channel(), mpsc::channel());
+        let (saw, seen) = mpsc::channel();
+        group.spawn(Span::none(), async move {
+            // In the middle of a turn while the group is aborted and shut down.
+            polled.send(()).unwrap();
+            told.recv().unwrap();
+            saw.send(token.is_cancelled()).unwrap();
+        });
+        running.recv().unwrap();
         group.abort();
-        assert!(woken.1.load(Ordering::Relaxed), "the task could have run before it was aborted");
+        let mut shutdown = pin!(group.shutdown(Duration::from_secs(30)));
+        assert!(shutdown.as_mut().now_or_never().is_none());
+        go_on.send(()).unwrap();
+        shutdown.await;
+        assert!(!seen.recv().unwrap());
+        assert!(group.token().is_cancelled(), "it has ended by now");
     }
 
     #[tokio::test]
