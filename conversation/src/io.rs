@@ -59,6 +59,13 @@ pub enum Input {
         /// The bridges on the way; empty for a direct one.
         via: Vec<NodeId>,
     },
+    /// The bridges on a session's way turn out to be others than was thought.
+    Rerouted {
+        /// Which session.
+        session: SessionKey,
+        /// The bridges.
+        via: Vec<NodeId>,
+    },
     /// A frame arrived.
     Frame {
         /// On which session.

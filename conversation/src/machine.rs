@@ -106,6 +106,11 @@ impl Conversation {
                 let session_state = Session::new(peer, dialled, via);
                 self.handle_opened(session, session_state, out);
             }
+            Input::Rerouted { session, via } => {
+                if let Some(known) = self.sessions.get_mut(&session) {
+                    known.via = via;
+                }
+            }
             Input::Frame { session, frame } => self.handle_frame(session, frame, out),
             Input::SessionClosed { session } => self.handle_closed(session, out),
             Input::Stored { first, records } => self.handle_stored(first, records, out),

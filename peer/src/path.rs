@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use discovery::{BridgeEnd, Neighbour};
+use discovery::{BridgeEnd, Neighbour, Route};
 use identity::NodeId;
 
 use crate::limits::MAX_PATHS;
@@ -85,6 +85,19 @@ pub(crate) fn better(peer: &Neighbour, current: &Path) -> Vec<Candidate> {
             })
             .collect(),
     }
+}
+
+/// The way of a running session, where what was thought of it cannot be so any more: nothing leads to the peer by the
+/// bridge at its end. Such a session was accepted, or its stream carried on to another home, before this node heard where
+/// the peer had gone.
+pub(crate) fn corrected(current: &Path, peer: &Neighbour) -> Option<Path> {
+    let end = current.hops().last()?;
+    let ends_there = |route: &Route| route.hops.last() == Some(end);
+    if peer.announcement.homes().contains(end) || peer.routes.iter().any(ends_there) {
+        return None;
+    }
+    let route = peer.routes.iter().find(|route| Some(route.via.id) == current.bridge())?;
+    Some(Path::Via(route.hops.clone()))
 }
 
 /// The way that a connection from this address took.

@@ -96,6 +96,7 @@ impl Actor {
             self.feed(Input::PeerNamed { id, name: name.to_owned() });
         }
         self.last_seen.remove(&id);
+        self.correct_path(node);
         let mut ways = path::candidates(node, None);
         for way in &mut ways {
             // Which address was heard last says nothing new.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use conversation::{Dialled, Input, SessionId, SessionKey};
+use discovery::Neighbour;
 use identity::NodeId;
 use proto::chat::v1::{Frame, close::Reason};
 use tokio::sync::mpsc;
@@ -199,6 +200,17 @@ impl Actor {
     }
 
     /// The way of the peer's session.
+    /// What became known of a peer may show that a session with it takes another way than was thought.
+    pub(super) fn correct_path(&mut self, node: &Neighbour) {
+        let Some(key) = self.active.get(&node.id()).copied() else { return };
+        let Some(open) = self.sessions.get_mut(&key) else { return };
+        if let Some(path) = path::corrected(&open.path, node) {
+            let via = path.hops().to_vec();
+            open.path = path;
+            self.feed(Input::Rerouted { session: key, via });
+        }
+    }
+
     pub(super) fn active_path(&self, peer: NodeId) -> Option<&Path> {
         let session = self.active.get(&peer)?;
         self.sessions.get(session).map(|open| &open.path)

@@ -1,6 +1,6 @@
 //! The choice of ways, over neighbours made by hand.
 
-use discovery::{KnownAddress, Route, SourceKind};
+use discovery::{KnownAddress, SourceKind};
 use identity::{Announcement, Network, NodeKey};
 use proto::node::v1::{self as node, NodeKind, Ports};
 
@@ -80,4 +80,16 @@ fn an_incoming_connection_is_direct_unless_it_comes_from_a_bridge() {
     assert_eq!(of_incoming("10.0.0.7:999".parse().unwrap(), Some(&local), &bridges), Path::Direct);
     let mapped = "[::ffff:10.0.0.5]:999".parse().unwrap();
     assert_eq!(of_incoming(mapped, None, &bridges), Path::Via(vec![id(5)]));
+}
+
+#[test]
+fn a_way_that_ends_where_the_peer_is_no_more_is_corrected() {
+    let over = |bridges: &[u8]| Path::Via(bridges.iter().map(|bridge| id(*bridge)).collect());
+    let remote = neighbour(false, &[(5, 100)]);
+    assert_eq!(corrected(&over(&[5]), &remote), Some(via(5)));
+    // There may be other ways to where it is.
+    for fine in [over(&[5, 99]), over(&[5, 7, 99]), over(&[8, 99]), Path::Direct] {
+        assert_eq!(corrected(&fine, &remote), None, "{fine:?}");
+    }
+    assert_eq!(corrected(&over(&[6]), &remote), None, "nothing is known of ways over this bridge");
 }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::steady::talk_while;
-use crate::support::{Host, Lan, Node, World, eventually};
+use crate::support::{Cable, Host, Lan, Node, World, eventually};
 
 /// Where a bridge keeps the id of its network.
 const NETWORK: &str = "network.json";
@@ -26,6 +26,7 @@ struct TwoLans {
     shed: Node,
     anna: Node,
     ben: Node,
+    annas_cable: Cable,
     house: Lan,
     garden: Lan,
     _world: World,
@@ -37,15 +38,15 @@ impl TwoLans {
         let world = World::new(test)?;
         let folder = TempDir::new().unwrap();
         let (house, garden, between) = (world.lan("house"), world.lan("garden"), world.lan("between"));
-        let on = |name: &str, lan: &Lan, address: &str| -> Host {
+        let on = |name: &str, lan: &Lan, address: &str| -> (Host, Cable) {
             let host = world.host(name);
-            host.plug("eth0", lan, &[address]);
-            host
+            let cable = host.plug("eth0", lan, &[address]);
+            (host, cable)
         };
-        let annas = on("anna", &house, "10.1.0.3/24");
-        let bens = on("ben", &garden, "10.1.0.4/24");
-        let attics = on("attic", &house, "10.1.0.2/24");
-        let sheds = on("shed", &garden, "10.1.0.5/24");
+        let (annas, annas_cable) = on("anna", &house, "10.1.0.3/24");
+        let (bens, _) = on("ben", &garden, "10.1.0.4/24");
+        let (attics, _) = on("attic", &house, "10.1.0.2/24");
+        let (sheds, _) = on("shed", &garden, "10.1.0.5/24");
         attics.plug("eth1", &between, &["198.51.100.2/24"]);
         sheds.plug("eth1", &between, &["198.51.100.5/24"]);
 
@@ -60,7 +61,7 @@ impl TwoLans {
         attic.wait_links(1);
         let anna = Node::peer("anna", "home", folder.path()).on(&annas).start();
         let ben = Node::peer("ben", "home", folder.path()).on(&bens).start();
-        let all = Self { attic, shed, anna, ben, house, garden, _world: world, _folder: folder };
+        let all = Self { attic, shed, anna, ben, annas_cable, house, garden, _world: world, _folder: folder };
         all.wait_across();
         Some(all)
     }
@@ -133,4 +134,10 @@ fn a_session_moves_to_the_lan_and_back_while_its_bridges_go_on() {
     // Both ways are there at once: the session moves because one is better.
     let patch = OnceCell::new();
     lans.roam(|| drop(patch.set(lans.house.join(&lans.garden))), || patch.get().unwrap().pull());
+}
+
+#[test]
+fn a_laptop_carried_to_the_others_lan_and_home_again_loses_nothing() {
+    let Some(lans) = TwoLans::set("carried") else { return };
+    lans.roam(|| lans.annas_cable.carry_to(&lans.garden), || lans.annas_cable.carry_to(&lans.house));
 }
