@@ -4,6 +4,7 @@
 //! the exit code is 0 all the same, for the machine may have been busy.
 
 mod relay;
+mod work;
 
 use clap::{Args, Parser, Subcommand};
 

@@ -5,6 +5,7 @@
 //! machine falls on both.
 
 mod bulk;
+mod cores;
 mod dialer;
 mod echo;
 mod latency;
@@ -57,6 +58,7 @@ pub(crate) async fn run(quick: bool) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let mut table = Table::new();
 
+    cores::measure(scale, folder.path(), &mut table)?;
     println!("starting two networks, two bridges, an echo peer behind the second...");
     let site = Site::start(&program, folder.path()).await?;
     memory::measure(&site, scale, &mut table).await?;

@@ -124,14 +124,6 @@ impl Announcer {
         self.change(|presence| presence.network.id = Some(id)).expect("an id does not break a bound");
     }
 
-    /// Names other homes from now on. Registrations name theirs by themselves; this is for those without.
-    ///
-    /// # Errors
-    /// [`InvalidRecord`] for more than an announcement can name.
-    pub fn set_homes(&self, homes: Vec<NodeId>) -> Result<(), InvalidRecord> {
-        self.change(|presence| presence.homes = homes)
-    }
-
     /// Names one more home. False when there is no room for it.
     pub fn add_home(&self, home: NodeId) -> bool {
         let homes = self.homes();

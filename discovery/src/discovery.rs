@@ -40,7 +40,6 @@ pub struct Discovery {
 #[derive(Debug)]
 enum Command {
     AddBridge(Target),
-    RemoveBridge(Target),
     AddFixed(Target),
     LastHeard(oneshot::Sender<BTreeMap<NodeId, Instant>>),
 }
@@ -94,11 +93,6 @@ impl Discovery {
     /// Registers with one more bridge. Nothing happens when that target is known already.
     pub async fn add_bridge(&self, target: Target) {
         let _ = self.commands.send(Command::AddBridge(target)).await;
-    }
-
-    /// No longer registers with a bridge that was given.
-    pub async fn remove_bridge(&self, target: Target) {
-        let _ = self.commands.send(Command::RemoveBridge(target)).await;
     }
 
     /// Greets one more fixed address from now on.

@@ -144,5 +144,9 @@ pub const CONTROL_REQUESTS_PER_CONNECTION: usize = 32;
 /// How long a control request may take before it is answered with an error.
 pub const CONTROL_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long a connection to the control port may ask for nothing. A registered peer renews every 5 s; this is for
+/// programs that look now and then.
+pub const CONTROL_IDLE: Duration = Duration::from_secs(5 * 60);
+
 /// What Peers answers with, bytes: gRPC clients take 4 MiB unless they were told otherwise. More than 10,000 rows.
 pub const MAX_PEERS_BYTES: usize = 4 * 1024 * 1024 - 64 * 1024;

@@ -1,6 +1,6 @@
 //! The gRPC servers of a bridge: control, greeting, and the local socket.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use discovery::greeting::GreetingService;
 use identity::tls::{ALPN_H2, Identity, server_config};
@@ -11,7 +11,7 @@ use proto::{
 };
 use runtime::{
     TaskGroup, compressed,
-    rpc::{self, AcceptLimits, tcp_incoming, tls_incoming, unix_incoming},
+    rpc::{self, AcceptLimits, Reflection, tcp_incoming, tls_incoming, unix_incoming},
     socket_path,
 };
 use tokio::net::{TcpListener, UnixListener};
@@ -24,15 +24,22 @@ use crate::{
     console::{BridgeConsole, NodeConsole},
     control::ControlService,
     greeting::Greeter,
-    limits::{CONTROL_MESSAGE_BYTES, CONTROL_REQUESTS_PER_CONNECTION, CONTROL_TIMEOUT},
+    limits::{CONTROL_IDLE, CONTROL_MESSAGE_BYTES, CONTROL_REQUESTS_PER_CONNECTION, CONTROL_TIMEOUT},
     shared::Shared,
 };
+
+/// How long connections have to end by themselves: streams such as Follow end with the group, and a caller that holds its
+/// connection open does not hold us up.
+const CLOSING: Duration = Duration::from_millis(300);
+
+/// What reflection tells of.
+const DESCRIPTORS: &[&[u8]] = &[proto::DESCRIPTORS, tonic_health::pb::FILE_DESCRIPTOR_SET];
 
 /// Health and reflection, which every port has, and one service more.
 macro_rules! routes {
     ($($service:expr),+ $(,)?) => {{
         let (health, health_service) = tonic_health::server::health_reporter();
-        let mut routes = Routes::new(compressed!(health_service)).add_service(compressed!(reflection()));
+        let mut routes = Routes::new(compressed!(health_service)).add_service(Reflection::new(DESCRIPTORS));
         $(routes = routes.add_service($service);)+
         (routes, health)
     }};
@@ -51,11 +58,9 @@ pub(crate) async fn control(
         .max_decoding_message_size(CONTROL_MESSAGE_BYTES);
     let (routes, health) = routes!(service);
     tell_health::<ControlServer<ControlService>>(group, health, draining).await;
-    let incoming = tls_incoming(group, listener, config, AcceptLimits::default());
-    let served = server()
-        .add_routes(routes)
-        .serve_with_incoming_shutdown(incoming, group.token().clone().cancelled_owned());
-    spawn(group, info_span!("control"), served);
+    let limits = AcceptLimits { idle: CONTROL_IDLE, ..AcceptLimits::default() };
+    let incoming = tls_incoming(group, listener, config, limits);
+    group.spawn(info_span!("control"), rpc::serve(group.clone(), server(), routes, incoming, CLOSING));
     Ok(())
 }
 
@@ -72,10 +77,7 @@ pub(crate) async fn greeting(
     let (routes, health) = routes!(service);
     tell_health::<GreetingServer<GreetingService>>(group, health, draining).await;
     let incoming = tcp_incoming(group, listener, AcceptLimits::default());
-    let served = server()
-        .add_routes(routes)
-        .serve_with_incoming_shutdown(incoming, group.token().clone().cancelled_owned());
-    spawn(group, info_span!("greeting"), served);
+    group.spawn(info_span!("greeting"), rpc::serve(group.clone(), server(), routes, incoming, CLOSING));
 }
 
 /// Serves the local socket. Gives its path, to be cleaned up in the end.
@@ -96,9 +98,8 @@ pub(crate) async fn console(
     tell_health::<BridgeServer<BridgeConsole>>(group, health, draining).await;
     let incoming = unix_incoming(group, listener);
     // A join may take longer than other requests.
-    let server = Server::builder().add_routes(routes);
-    let served = server.serve_with_incoming_shutdown(incoming, group.token().clone().cancelled_owned());
-    spawn(group, info_span!("console"), served);
+    let served = rpc::serve(group.clone(), Server::builder(), routes, incoming, CLOSING);
+    group.spawn(info_span!("console"), served);
     Ok(path)
 }
 
@@ -127,35 +128,3 @@ fn server() -> Server {
         .concurrency_limit_per_connection(CONTROL_REQUESTS_PER_CONNECTION)
         .max_concurrent_streams(u32::try_from(CONTROL_REQUESTS_PER_CONNECTION).unwrap_or(u32::MAX))
 }
-
-fn reflection()
--> tonic_reflection::server::v1::ServerReflectionServer<impl tonic_reflection::server::v1::ServerReflection> {
-    tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
-        .build_v1()
-        .expect("the descriptors were compiled with the program")
-}
-
-fn spawn(
-    group: &TaskGroup,
-    span: tracing::Span,
-    served: impl Future<Output = Result<(), tonic::transport::Error>> + Send + 'static,
-) {
-    let token = group.token().clone();
-    group.spawn(span, async move {
-        let ended = async {
-            // Streams such as Follow end with the group; a caller that holds its connection open does not hold us up.
-            token.cancelled().await;
-            tokio::time::sleep(CLOSING).await;
-        };
-        tokio::select! {
-            outcome = served => if let Err(error) = outcome {
-                tracing::error!(%error, "the server ended");
-            },
-            () = ended => {}
-        }
-    });
-}
-
-/// How long connections have to end by themselves.
-const CLOSING: std::time::Duration = std::time::Duration::from_millis(300);

@@ -63,9 +63,6 @@ pub enum StartError {
     /// The TLS configuration.
     #[error("the identity cannot be used for TLS: {0}")]
     Tls(#[from] rustls::Error),
-    /// The description of the gRPC services.
-    #[error("gRPC reflection could not be set up: {0}")]
-    Reflection(#[from] tonic_reflection::server::Error),
 }
 
 impl StartError {

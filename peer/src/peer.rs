@@ -88,7 +88,7 @@ impl Peer {
         server::serve_chat(&servers, secure, &identity, ChatService::server(id, incoming))?;
         let (discovery, discovered) =
             Discovery::spawn(&group, settings(config), announcer.clone(), found.clone());
-        server::serve_greeting(&servers, greeting, announcer.clone(), &discovery, found).await?;
+        server::serve_greeting(&servers, greeting, announcer.clone(), &discovery, found).await;
 
         let parts = Parts {
             core,

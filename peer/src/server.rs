@@ -16,16 +16,16 @@ use proto::{
 };
 use runtime::{
     TaskGroup, compressed,
-    rpc::{self, AcceptLimits, tcp_incoming, tls_incoming, unix_incoming},
+    rpc::{self, AcceptLimits, Reflection, tcp_incoming, tls_incoming, unix_incoming},
 };
 use tokio::net::{TcpListener, UnixListener};
-use tonic::transport::Server;
+use tonic::{service::Routes, transport::Server};
 
 use crate::{
     chat::ChatService,
     control::{MessengerControl, NodeControl},
     error::StartError,
-    limits::MAX_CONTROL_BYTES,
+    limits::{MAX_CONTROL_BYTES, SHUTDOWN_GRACE},
 };
 
 /// Streams at once on one connection of the secure port: one session, and the one that takes its place.
@@ -33,6 +33,9 @@ const STREAMS_PER_CONNECTION: u32 = 4;
 /// The windows of HTTP/2, as on the dialling side.
 const STREAM_WINDOW_BYTES: u32 = 1 << 20;
 const CONNECTION_WINDOW_BYTES: u32 = 2 << 20;
+
+/// What reflection tells of.
+const DESCRIPTORS: &[&[u8]] = &[proto::DESCRIPTORS, tonic_health::pb::FILE_DESCRIPTOR_SET];
 
 /// Serves the chat.
 pub(crate) fn serve_chat(
@@ -43,18 +46,12 @@ pub(crate) fn serve_chat(
 ) -> Result<(), StartError> {
     let config = Arc::new(server_config(identity, ALPN_H2)?);
     let incoming = tls_incoming(group, listener, config, AcceptLimits::default());
-    let token = group.token().clone();
     let server = rpc::server()
         .max_concurrent_streams(STREAMS_PER_CONNECTION)
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-        .add_service(chat)
-        .serve_with_incoming_shutdown(incoming, token.cancelled_owned());
-    group.spawn(tracing::info_span!("chat"), async move {
-        if let Err(error) = server.await {
-            tracing::error!(%error, "the chat is not served any more");
-        }
-    });
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES);
+    let served = rpc::serve(group.clone(), server, Routes::new(chat), incoming, SHUTDOWN_GRACE);
+    group.spawn(tracing::info_span!("chat"), served);
     Ok(())
 }
 
@@ -65,22 +62,16 @@ pub(crate) async fn serve_greeting(
     announcer: Announcer,
     discovery: &Discovery,
     metrics: discovery::Metrics,
-) -> Result<(), StartError> {
+) {
     let service = GreetingService::new(announcer, Arc::new(Introducer(discovery.clone())), metrics);
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_service_status("causeway.greeting.v1.Greeting", tonic_health::ServingStatus::Serving).await;
     let incoming = tcp_incoming(group, listener, AcceptLimits::default());
-    let server = rpc::server()
-        .add_service(service)
+    let routes = Routes::new(service)
         .add_service(compressed!(health_service))
-        .add_service(compressed!(reflection()?))
-        .serve_with_incoming_shutdown(incoming, group.token().clone().cancelled_owned());
-    group.spawn(tracing::info_span!("greeting"), async move {
-        if let Err(error) = server.await {
-            tracing::error!(%error, "greetings are not answered any more");
-        }
-    });
-    Ok(())
+        .add_service(Reflection::new(DESCRIPTORS));
+    let served = rpc::serve(group.clone(), rpc::server(), routes, incoming, SHUTDOWN_GRACE);
+    group.spawn(tracing::info_span!("greeting"), served);
 }
 
 /// Serves the local socket, with health and reflection. Only this user may open it.
@@ -97,20 +88,13 @@ pub(crate) async fn serve_control(
     health.set_service_status("causeway.control.v1.Messenger", tonic_health::ServingStatus::Serving).await;
     let node = compressed!(NodeServer::new(node));
     let messenger = compressed!(MessengerServer::new(messenger)).max_decoding_message_size(MAX_CONTROL_BYTES);
-    let server = Server::builder()
-        .add_service(node)
+    let routes = Routes::new(node)
         .add_service(messenger)
         .add_service(compressed!(health_service))
-        .add_service(compressed!(reflection()?))
-        .serve_with_incoming_shutdown(
-            unix_incoming(group, listener),
-            group.token().clone().cancelled_owned(),
-        );
-    group.spawn(tracing::info_span!("control"), async move {
-        if let Err(error) = server.await {
-            tracing::error!(%error, "the local control is not served any more");
-        }
-    });
+        .add_service(Reflection::new(DESCRIPTORS));
+    let incoming = unix_incoming(group, listener);
+    let served = rpc::serve(group.clone(), Server::builder(), routes, incoming, SHUTDOWN_GRACE);
+    group.spawn(tracing::info_span!("control"), served);
     Ok(())
 }
 
@@ -125,14 +109,4 @@ impl Resolver for Introducer {
     fn met(&self, met: Met) {
         self.0.met(met);
     }
-}
-
-fn reflection() -> Result<
-    tonic_reflection::server::v1::ServerReflectionServer<impl tonic_reflection::server::v1::ServerReflection>,
-    tonic_reflection::server::Error,
-> {
-    tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        .build_v1()
 }

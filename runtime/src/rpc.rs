@@ -3,15 +3,18 @@
 //! tonic's own TLS knows names and authorities; ours knows node ids. So the handshakes happen here, and tonic gets
 //! finished streams.
 
+mod activity;
 mod bind;
 mod channel;
 mod connection;
 mod incoming;
 mod places;
+mod reflection;
 mod server;
 
 pub use bind::{BindError, PortChoice, bind_tcp};
 pub use channel::{ConnectError, connect_plain, connect_tls, connect_unix};
-pub use connection::{Connection, PeerInfo};
-pub use incoming::{AcceptLimits, accept, tcp_incoming, tls_incoming, unix_incoming};
-pub use server::server;
+pub use connection::PeerInfo;
+pub use incoming::{AcceptLimits, Incoming, accept, tcp_incoming, tls_incoming, unix_incoming};
+pub use reflection::Reflection;
+pub use server::{serve, server};

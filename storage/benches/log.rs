@@ -10,15 +10,13 @@ use bytes::Bytes;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use storage::{Log, Options, ReadError, Store};
 
-const RECORD: usize = 200;
+#[path = "../../bench/src/work/appends.rs"]
+mod work;
+
+use work::{RECORD, durable, record};
+
 const REPLAYED: u64 = 1_000_000;
 const GROUP: u64 = 1_000;
-
-fn record(position: u64) -> Bytes {
-    let mut bytes = vec![0x5a; RECORD];
-    bytes[..8].copy_from_slice(&position.to_le_bytes());
-    bytes.into()
-}
 
 fn open(dir: &std::path::Path) -> (Store, Log) {
     let store = Store::open(dir, Options::default()).unwrap();
@@ -36,29 +34,25 @@ fn append(criterion: &mut Criterion) {
         bencher.iter_batched(records, |records| log.append_sync(records).unwrap(), BatchSize::LargeInput);
     });
     group.throughput(Throughput::Elements(1));
+    group.bench_function("plain, one wait in the end", |bencher| {
+        bencher.iter_custom(|count| plain(&log, count));
+    });
     for writers in [1, 64] {
         group.bench_function(format!("durable, {writers} writers"), |bencher| {
-            bencher.iter_custom(|count| durable(&log, writers, count));
+            bencher.iter_custom(|count| durable(&log, writers, count).unwrap());
         });
     }
     group.finish();
 }
 
-/// The time in which `writers` together append about `count` records, each waiting for each.
-fn durable(log: &Log, writers: u64, count: u64) -> Duration {
-    let each = count.div_ceil(writers);
+/// Nobody waits for a record but for the last: what appending costs its caller and the writer, with few syncs.
+fn plain(log: &Log, count: u64) -> Duration {
     let begun = Instant::now();
-    std::thread::scope(|scope| {
-        for _ in 0..writers {
-            scope.spawn(|| {
-                for at in 0..each {
-                    log.append_sync(vec![record(at)]).unwrap();
-                }
-            });
-        }
-    });
-    let share = count as f64 / (each * writers) as f64;
-    begun.elapsed().mul_f64(share)
+    for at in 1..count {
+        drop(log.append(vec![record(at)]));
+    }
+    log.append_sync(vec![record(count)]).unwrap();
+    begun.elapsed()
 }
 
 fn replay(criterion: &mut Criterion) {

@@ -3,29 +3,16 @@
 use std::{hint::black_box, time::Duration};
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use proto::log::v1::How;
 use topology::{
     Strict,
     segment::{self, chain, digest},
     simulator::{Forger, Lone},
 };
 
-/// A log of link events, and one of peers' claims among them.
-fn log(events: u64, claims: u64) -> Forger {
-    let mut forger = Forger::new(1, 1);
-    let other = Forger::new(2, 1).id();
-    let (id, network) = (forger.id(), forger.network.clone());
-    for number in 1..events {
-        if number <= claims {
-            forger.claim(number, How::Registered, &[id], &network);
-        } else if number % 2 == 0 {
-            forger.link_up(other);
-        } else {
-            forger.link_down(other);
-        }
-    }
-    forger
-}
+#[path = "../../bench/src/work/replay.rs"]
+mod work;
+
+use work::{load, log};
 
 fn replay(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("replay");
@@ -35,10 +22,7 @@ fn replay(criterion: &mut Criterion) {
         group.bench_function(format!("load, hash-checked and folded: {name}"), |bencher| {
             bencher.iter_batched(
                 || (Lone::unstarted(1), stored.clone()),
-                |(mut lone, stored)| {
-                    lone.core.load(forger.log, stored).expect("the log is whole");
-                    lone
-                },
+                |(lone, stored)| load(lone, &forger, stored),
                 BatchSize::LargeInput,
             );
         });

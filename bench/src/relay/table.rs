@@ -54,6 +54,12 @@ impl Table {
         self.row([name.into(), unit.into(), String::new(), number(value)], value, None, target);
     }
 
+    /// One figure against another that was shown before; the target is for the ratio.
+    pub(super) fn against(&mut self, name: &str, unit: &str, (value, base): (f64, f64), target: Target) {
+        let ratio = value / base;
+        self.row([name.into(), unit.into(), String::new(), number(value)], ratio, Some(ratio), Some(target));
+    }
+
     fn row(&mut self, start: [String; 4], judged: f64, ratio: Option<f64>, target: Option<Target>) {
         let verdict = match target {
             Some(target) if !target.is_met(judged) => {

@@ -117,7 +117,6 @@ impl Actor {
     fn handle_command(&mut self, command: Command) {
         match command {
             Command::AddBridge(target) => self.registrations.add(target),
-            Command::RemoveBridge(target) => self.registrations.remove(&target),
             Command::AddFixed(target) => self.add_fixed(target),
             Command::LastHeard(reply) => {
                 // Whoever asked may have gone meanwhile.

@@ -1,6 +1,6 @@
 //! With which bridges this node registers: those that a person gave, and those of its network that it hears.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use identity::NodeId;
 use proto::node::v1::NodeKind;
@@ -19,28 +19,22 @@ use crate::{
 pub(super) struct Registrations {
     outlet: Outlet,
     claims: Claims,
-    given: HashMap<Target, TaskGroup>,
+    given: HashSet<Target>,
     heard: HashMap<NodeId, TaskGroup>,
     next_key: u64,
 }
 
 impl Registrations {
     pub(super) fn new(outlet: Outlet) -> Self {
-        Self { outlet, claims: Claims::default(), given: HashMap::new(), heard: HashMap::new(), next_key: 0 }
+        Self { outlet, claims: Claims::default(), given: HashSet::new(), heard: HashMap::new(), next_key: 0 }
     }
 
     /// Registers with a bridge that a person gave. Each target once.
     pub(super) fn add(&mut self, target: Target) {
-        if !self.given.contains_key(&target) {
+        if self.given.insert(target.clone()) {
             let key = self.key();
-            let group = self.outlet.start(Bridge::given(key, target.clone(), self.claims.clone()));
-            self.given.insert(target, group);
-        }
-    }
-
-    pub(super) fn remove(&mut self, target: &Target) {
-        if let Some(group) = self.given.remove(target) {
-            group.cancel();
+            // It runs as long as discovery does.
+            let _ = self.outlet.start(Bridge::given(key, target, self.claims.clone()));
         }
     }
 

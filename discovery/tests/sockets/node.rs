@@ -14,10 +14,10 @@ use identity::{Description, Network, NodeId, NodeKey, tls::Identity};
 use proto::node::v1::{self, NodeKind, Ports};
 use runtime::{
     TaskGroup,
-    rpc::{AcceptLimits, PortChoice, bind_tcp, tcp_incoming},
+    rpc::{self, AcceptLimits, PortChoice, bind_tcp, tcp_incoming},
 };
 use tokio::{sync::mpsc, time::timeout};
-use tonic::transport::Server;
+use tonic::service::Routes;
 
 /// No condition takes this long on any machine that is not broken.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
@@ -86,11 +86,9 @@ impl Node {
         let (meeting, mut met) = mpsc::unbounded_channel();
         let service = GreetingService::new(announcer, Arc::new(Meeting(meeting)), metrics.clone());
         let incoming = tcp_incoming(&group, listener, AcceptLimits::default());
-        let token = group.token().clone();
-        group.spawn(tracing::info_span!("greeting"), async move {
-            let server = Server::builder().add_service(service);
-            server.serve_with_incoming_shutdown(incoming, token.cancelled_owned()).await.unwrap();
-        });
+        let routes = Routes::new(service);
+        let served = rpc::serve(group.clone(), rpc::server(), routes, incoming, Duration::ZERO);
+        group.spawn(tracing::info_span!("greeting"), served);
         let meets = discovery.clone();
         group.spawn(tracing::info_span!("met"), async move {
             while let Some(met) = met.recv().await {

@@ -20,7 +20,7 @@ use proto::bridge::v1::{
 use proto::node::v1::{self, NodeKind};
 use runtime::{
     TaskGroup,
-    rpc::{AcceptLimits, PortChoice, bind_tcp, tls_incoming},
+    rpc::{self, AcceptLimits, PortChoice, bind_tcp, tls_incoming},
 };
 use tokio::{
     net::TcpListener,
@@ -28,7 +28,7 @@ use tokio::{
     sync::mpsc,
 };
 use tokio_stream::wrappers::UnboundedReceiverStream;
-use tonic::{Request, Response, Status, transport::Server};
+use tonic::{Request, Response, Status, service::Routes};
 
 pub(crate) struct TestBridge {
     pub(crate) identity: Identity,
@@ -87,10 +87,9 @@ impl TestBridge {
         let service = Service { shared: Arc::clone(&shared), description, network: network.clone(), lease };
         let config = Arc::new(server_config(&identity, ALPN_H2).unwrap());
         let incoming = tls_incoming(&group, listener, config, AcceptLimits::default());
-        group.spawn(tracing::info_span!("control"), async move {
-            let server = Server::builder().add_service(ControlServer::new(service));
-            server.serve_with_incoming(incoming).await.unwrap();
-        });
+        let routes = Routes::new(ControlServer::new(service));
+        let served = rpc::serve(group.clone(), rpc::server(), routes, incoming, Duration::ZERO);
+        group.spawn(tracing::info_span!("control"), served);
         drop(entered);
         Self { identity, address, network, shared, runtime: Some(runtime) }
     }

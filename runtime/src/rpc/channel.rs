@@ -10,15 +10,12 @@ use std::{
 
 use hyper_util::rt::TokioIo;
 use rustls::{ClientConfig, pki_types::ServerName};
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::{TcpStream, UnixStream},
-};
+use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 use tonic::transport::{Channel, Endpoint};
 use tower::service_fn;
 
-use super::connection::PeerInfo;
+use super::connection::{Duplex, PeerInfo};
 
 /// The windows of HTTP/2: enough for a LAN and for a bridge's link, little enough for many sessions.
 const STREAM_WINDOW_BYTES: u32 = 1 << 20;
@@ -84,7 +81,7 @@ pub async fn connect_tls(
     };
     let stream = within(timeout, &target, connected).await?;
     let info = PeerInfo::of_tls(Some(address), stream.get_ref().1);
-    Ok((channel(stream, target).await?, info))
+    Ok((channel(Box::new(stream), target).await?, info))
 }
 
 /// Connects without TLS.
@@ -95,7 +92,7 @@ pub async fn connect_plain(address: SocketAddr, timeout: Duration) -> Result<Cha
     let target = address.to_string();
     let stream = within(timeout, &target, TcpStream::connect(address)).await?;
     let _ = stream.set_nodelay(true);
-    channel(stream, target).await
+    channel(Box::new(stream), target).await
 }
 
 /// Connects to a Unix socket.
@@ -110,7 +107,7 @@ pub async fn connect_unix(path: &Path) -> Result<Channel, ConnectError> {
         }
         _ => ConnectError::Io { target: target.clone(), source },
     })?;
-    channel(stream, target).await
+    channel(Box::new(stream), target).await
 }
 
 async fn within<T>(
@@ -124,10 +121,7 @@ async fn within<T>(
     }
 }
 
-async fn channel<S>(stream: S, target: String) -> Result<Channel, ConnectError>
-where
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-{
+async fn channel(stream: Box<dyn Duplex>, target: String) -> Result<Channel, ConnectError> {
     let mut stream = Some(stream);
     // A second call means that the connection broke and tonic would dial again: that is the owner's to decide.
     let once = service_fn(move |_| {

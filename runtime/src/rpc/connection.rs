@@ -1,4 +1,7 @@
 //! One connection as tonic sees it: a stream that knows who is at the other end.
+//!
+//! Whether it is TLS, TCP or a Unix socket is decided by a pointer, not by a type: HTTP/2 and all above it are large, and
+//! would otherwise be there once for each.
 
 use std::{
     fmt,
@@ -14,6 +17,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::Sleep,
 };
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::transport::server::Connected;
 
 use super::places::Place;
@@ -44,14 +48,20 @@ impl PeerInfo {
     }
 }
 
+/// Whatever carries HTTP/2.
+pub(super) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Duplex for S {}
+
 /// A stream together with what is known of its other end.
-pub struct Connection<S> {
-    stream: S,
+pub(super) struct Connection {
+    stream: Box<dyn Duplex>,
     info: PeerInfo,
     /// Until the client has opened HTTP/2.
     opening: Option<Opening>,
     /// Held as long as the connection lives: its place in a quota.
     _place: Option<Place>,
+    ended: Option<DropGuard>,
 }
 
 /// What is still to come of the client's connection preface (RFC 9113, 3.4), and until when. After it, HTTP/2's pings
@@ -63,15 +73,27 @@ struct Opening {
 
 const PREFACE_BYTES: usize = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".len();
 
-impl<S> Connection<S> {
-    pub(super) const fn new(stream: S, info: PeerInfo) -> Self {
-        Self { stream, info, opening: None, _place: None }
+impl Connection {
+    pub(super) fn new(stream: impl Duplex + 'static, info: PeerInfo) -> Self {
+        Self { stream: Box::new(stream), info, opening: None, _place: None, ended: None }
     }
 
     /// A connection that fails unless its client opens HTTP/2 in time.
-    pub(super) fn opening(stream: S, info: PeerInfo, place: Place, limit: Duration) -> Self {
+    pub(super) fn opening(
+        stream: impl Duplex + 'static,
+        info: PeerInfo,
+        place: Place,
+        limit: Duration,
+    ) -> Self {
         let opening = Opening { missing: PREFACE_BYTES, deadline: Box::pin(tokio::time::sleep(limit)) };
-        Self { stream, info, opening: Some(opening), _place: Some(place) }
+        Self { opening: Some(opening), _place: Some(place), ..Self::new(stream, info) }
+    }
+
+    /// Cancelled once the connection is gone.
+    pub(super) fn ended(&mut self) -> CancellationToken {
+        let token = CancellationToken::new();
+        self.ended = Some(token.clone().drop_guard());
+        token
     }
 }
 
@@ -92,13 +114,13 @@ impl Opening {
     }
 }
 
-impl<S> fmt::Debug for Connection<S> {
+impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection").field("info", &self.info).finish_non_exhaustive()
     }
 }
 
-impl<S> Connected for Connection<S> {
+impl Connected for Connection {
     type ConnectInfo = PeerInfo;
 
     fn connect_info(&self) -> PeerInfo {
@@ -106,7 +128,7 @@ impl<S> Connected for Connection<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Connection<S> {
+impl AsyncRead for Connection {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -123,7 +145,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Connection<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
+impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }

@@ -1,15 +1,13 @@
 //! Accepting connections: bounded in number, per address, and in the time a handshake may take.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use futures_util::Stream;
 use rustls::ServerConfig;
 use tokio::{
-    net::{TcpListener, TcpStream, UnixListener, UnixStream},
+    net::{TcpListener, TcpStream, UnixListener},
     sync::mpsc,
 };
-use tokio_rustls::{TlsAcceptor, server::TlsStream};
-use tokio_stream::wrappers::ReceiverStream;
+use tokio_rustls::TlsAcceptor;
 use tracing::Instrument as _;
 
 use super::{
@@ -32,11 +30,31 @@ pub struct AcceptLimits {
     pub per_address: usize,
     /// How long a TLS handshake may take, and then the client's opening of HTTP/2.
     pub handshake: Duration,
+    /// How long a connection may have no call under way; then it is closed in good order. An open stream is under way.
+    pub idle: Duration,
 }
 
 impl Default for AcceptLimits {
     fn default() -> Self {
-        Self { connections: 4_096, per_address: 1_024, handshake: Duration::from_secs(10) }
+        Self {
+            connections: 4_096,
+            per_address: 1_024,
+            handshake: Duration::from_secs(10),
+            idle: Duration::from_secs(60),
+        }
+    }
+}
+
+/// The finished connections of a listener, for [`serve`](super::serve).
+#[derive(Debug)]
+pub struct Incoming {
+    connections: mpsc::Receiver<Connection>,
+    pub(super) idle: Option<Duration>,
+}
+
+impl Incoming {
+    pub(super) async fn next(&mut self) -> Option<Connection> {
+        self.connections.recv().await
     }
 }
 
@@ -46,8 +64,8 @@ pub fn tls_incoming(
     listener: TcpListener,
     config: Arc<ServerConfig>,
     limits: AcceptLimits,
-) -> impl Stream<Item = io::Result<Connection<TlsStream<TcpStream>>>> + Send + use<> {
-    let (ready, incoming) = mpsc::channel(READY);
+) -> Incoming {
+    let (ready, connections) = mpsc::channel(READY);
     let acceptor = TlsAcceptor::from(config);
     spawn_accepting(group, listener, limits, move |stream, remote, place| {
         let (ready, acceptor) = (ready.clone(), acceptor.clone());
@@ -55,40 +73,33 @@ pub fn tls_incoming(
             match tokio::time::timeout(limits.handshake, acceptor.accept(stream)).await {
                 Ok(Ok(stream)) => {
                     let info = PeerInfo::of_tls(Some(remote), stream.get_ref().1);
-                    let _ = ready.send(Ok(Connection::opening(stream, info, place, limits.handshake))).await;
+                    let _ = ready.send(Connection::opening(stream, info, place, limits.handshake)).await;
                 }
                 Ok(Err(error)) => tracing::debug!(%error, %remote, "handshake failed"),
                 Err(_) => tracing::debug!(%remote, "handshake took too long"),
             }
         }
     });
-    ReceiverStream::new(incoming)
+    Incoming { connections, idle: Some(limits.idle) }
 }
 
 /// Accepts TCP connections without TLS.
-pub fn tcp_incoming(
-    group: &TaskGroup,
-    listener: TcpListener,
-    limits: AcceptLimits,
-) -> impl Stream<Item = io::Result<Connection<TcpStream>>> + Send + use<> {
-    let (ready, incoming) = mpsc::channel(READY);
+pub fn tcp_incoming(group: &TaskGroup, listener: TcpListener, limits: AcceptLimits) -> Incoming {
+    let (ready, connections) = mpsc::channel(READY);
     spawn_accepting(group, listener, limits, move |stream, remote, place| {
         let ready = ready.clone();
         async move {
             let info = PeerInfo::plain(Some(remote));
-            let connection = Connection::opening(stream, info, place, limits.handshake);
-            let _ = ready.send(Ok(connection)).await;
+            let _ = ready.send(Connection::opening(stream, info, place, limits.handshake)).await;
         }
     });
-    ReceiverStream::new(incoming)
+    Incoming { connections, idle: Some(limits.idle) }
 }
 
-/// Accepts connections on a Unix socket.
-pub fn unix_incoming(
-    group: &TaskGroup,
-    listener: UnixListener,
-) -> impl Stream<Item = io::Result<Connection<UnixStream>>> + Send + use<> {
-    let (ready, incoming) = mpsc::channel(READY);
+/// Accepts connections on a Unix socket. Only those whom the file system lets in come here: they may stay as long as they
+/// like.
+pub fn unix_incoming(group: &TaskGroup, listener: UnixListener) -> Incoming {
+    let (ready, connections) = mpsc::channel(READY);
     let token = group.token().clone();
     group.spawn(tracing::debug_span!("accept"), async move {
         loop {
@@ -104,13 +115,12 @@ pub fn unix_incoming(
                     }
                 },
             };
-            let connection = Connection::new(stream, PeerInfo::plain(None));
-            if ready.send(Ok(connection)).await.is_err() {
+            if ready.send(Connection::new(stream, PeerInfo::plain(None))).await.is_err() {
                 return;
             }
         }
     });
-    ReceiverStream::new(incoming)
+    Incoming { connections, idle: None }
 }
 
 /// Accepts one TCP connection; goes on after failures that are not the listener's own.

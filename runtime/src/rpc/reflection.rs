@@ -1,0 +1,58 @@
+//! gRPC reflection, set up when somebody asks for the first time: a node that nobody looks into keeps no second copy of
+//! what it speaks.
+
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    sync::{Arc, OnceLock},
+    task::{Context, Poll},
+};
+
+use hyper::{Request, Response};
+use tonic::{body::Body, server::NamedService, service::Routes};
+use tonic_reflection::server::Builder;
+use tower::{Service, ServiceExt as _};
+
+/// The reflection service of one port.
+#[derive(Debug, Clone)]
+pub struct Reflection {
+    descriptors: &'static [&'static [u8]],
+    routes: Arc<OnceLock<Routes>>,
+}
+
+impl Reflection {
+    /// Answers from these encoded `FileDescriptorSet`s.
+    ///
+    /// # Panics
+    /// At the first question, when they are not such: they are compiled with the program.
+    pub fn new(descriptors: &'static [&'static [u8]]) -> Self {
+        Self { descriptors, routes: Arc::default() }
+    }
+
+    fn build(&self) -> Routes {
+        let sets = self.descriptors.iter();
+        let builder =
+            sets.fold(Builder::configure(), |builder, set| builder.register_encoded_file_descriptor_set(set));
+        let service = builder.build_v1().expect("the descriptors were compiled with the program");
+        Routes::new(crate::compressed!(service)).prepare()
+    }
+}
+
+impl NamedService for Reflection {
+    const NAME: &'static str = "grpc.reflection.v1.ServerReflection";
+}
+
+impl Service<Request<Body>> for Reflection {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let routes = self.routes.get_or_init(|| self.build()).clone();
+        Box::pin(routes.oneshot(request))
+    }
+}
