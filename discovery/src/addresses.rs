@@ -1,4 +1,4 @@
-//! Which addresses may be dialled for whom: the one place that decides.
+//! Which addresses may be dialled for whom: the one place that decides. And how messages carry them.
 //!
 //! An address from which a node itself spoke is believed if a datagram could honestly come from there. An address that
 //! somebody else names (a hint) must be private or within a subnet of the interface on which the hint came, so that
@@ -6,6 +6,8 @@
 //! they count only where they were heard.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use bytes::Bytes;
 
 /// A subnet of an interface of this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -63,6 +65,20 @@ pub fn may_follow_hint(address: IpAddr, origin: HintOrigin<'_>) -> bool {
 /// True when this node may name the address to others on an interface: whoever reads it can make sense of it there.
 pub fn may_hint(address: IpAddr, on_loopback: bool) -> bool {
     !is_nobody(address) && !is_link_local(address) && (on_loopback || !address.is_loopback())
+}
+
+/// An address as messages carry it: 4 or 16 bytes in network order.
+pub fn to_octets(address: IpAddr) -> Bytes {
+    match address {
+        IpAddr::V4(v4) => Bytes::copy_from_slice(&v4.octets()),
+        IpAddr::V6(v6) => Bytes::copy_from_slice(&v6.octets()),
+    }
+}
+
+/// Reads what [`to_octets`] wrote; none for any other length.
+pub fn from_octets(octets: &[u8]) -> Option<IpAddr> {
+    let v4 = <[u8; 4]>::try_from(octets).map(IpAddr::from);
+    v4.or_else(|_| <[u8; 16]>::try_from(octets).map(IpAddr::from)).ok()
 }
 
 /// True for an address within a private network: RFC 1918, RFC 6598 (shared), RFC 4193 (unique local).

@@ -6,14 +6,17 @@
 //! The datagram is signed by the node whose announcement it carries: nobody else can hand that announcement round, or
 //! put hints into its mouth. A node reads nothing of a datagram that breaks a bound.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use identity::{Announcement, Context, InvalidRecord, NodeId, NodeKey, verify};
 use prost::Message as _;
 use proto::node::v1::{self, Signed, datagram::Kind};
 
-use crate::limits::{MAX_DATAGRAM_BYTES, MAX_HINTS};
+use crate::{
+    addresses::{from_octets, to_octets},
+    limits::{MAX_DATAGRAM_BYTES, MAX_HINTS},
+};
 
 /// How every datagram begins: the name of the protocol and its version.
 pub const MAGIC: &[u8; 4] = b"CWY1";
@@ -146,23 +149,15 @@ fn seal(key: &NodeKey, message: &v1::Datagram) -> Bytes {
 
 impl Hint {
     fn to_proto(self) -> v1::Hint {
-        let address = match self.address.ip() {
-            IpAddr::V4(v4) => Bytes::copy_from_slice(&v4.octets()),
-            IpAddr::V6(v6) => Bytes::copy_from_slice(&v6.octets()),
-        };
+        let address = to_octets(self.address.ip());
         v1::Hint { node_id: self.id.to_bytes(), address, port: self.address.port().into() }
     }
 
     fn from_proto(hint: &v1::Hint) -> Result<Self, InvalidDatagram> {
-        let field = |_| InvalidDatagram::Field("hint");
-        let id = NodeId::try_from(&hint.node_id).map_err(|_| InvalidDatagram::Field("hint"))?;
-        let ip = match hint.address.len() {
-            4 => IpAddr::from(<[u8; 4]>::try_from(hint.address.as_ref()).map_err(field)?),
-            16 => IpAddr::from(<[u8; 16]>::try_from(hint.address.as_ref()).map_err(field)?),
-            _ => return Err(InvalidDatagram::Field("hint")),
-        };
-        let port = u16::try_from(hint.port).ok().filter(|port| *port > 0);
-        let port = port.ok_or(InvalidDatagram::Field("hint"))?;
+        let broken = InvalidDatagram::Field("hint");
+        let id = NodeId::try_from(&hint.node_id).map_err(|_| broken.clone())?;
+        let ip = from_octets(&hint.address).ok_or_else(|| broken.clone())?;
+        let port = u16::try_from(hint.port).ok().filter(|port| *port > 0).ok_or(broken)?;
         Ok(Self { id, address: SocketAddr::new(ip, port) })
     }
 }

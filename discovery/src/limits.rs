@@ -22,6 +22,9 @@ pub const MAX_ADDRESSES: usize = 8;
 pub const MAX_TOMBSTONES: usize = 8_192;
 /// Remote peers that one bridge may name. About 3 KiB each.
 pub const MAX_REMOTE_PEERS: usize = 16_384;
+/// Neighbours of one bridge that are greeted because it told where they are; the others are reached through it. As many
+/// greetings as [`GREETINGS_OF_HINTED`] allows renew no more of them within a [`LEASE`].
+pub const MAX_NEARBY: usize = 64;
 /// Bridges on the way to a remote peer, the local one included.
 pub const MAX_HOPS: usize = 8;
 /// Other networks on the same wire that are remembered.

@@ -100,6 +100,8 @@ pub struct Remote {
     pub description: Description,
     /// The way.
     pub route: Route,
+    /// Where it may be greeted, if it is a neighbour of the bridge's: hints.
+    pub places: Vec<SocketAddr>,
 }
 
 impl Outlet {

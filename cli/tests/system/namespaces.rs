@@ -2,6 +2,7 @@
 
 mod addresses;
 mod blindness;
+mod deaf;
 mod faults;
 mod flood;
 mod handover;

@@ -81,7 +81,7 @@ fn remote_only(remote: &Remote) -> Neighbour {
 }
 
 fn update_route(node: &mut Neighbour, remote_only: bool, remote: Remote) {
-    let Remote { announcement, description, route } = remote;
+    let Remote { announcement, description, route, places: _ } = remote;
     if remote_only && announcement.sequence() >= node.announcement.sequence() {
         node.announcement = announcement;
     }

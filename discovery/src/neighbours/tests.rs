@@ -45,7 +45,7 @@ fn remote(node: &Announcer, bridge: u8, cost_us: u64) -> Remote {
     let network = Network::named("cloud");
     let (description, announcement) = node.records();
     let route = Route { via, hops: vec![id], cost_us, network, asleep: false };
-    Remote { announcement, description, route }
+    Remote { announcement, description, route, places: Vec::new() }
 }
 
 #[test]

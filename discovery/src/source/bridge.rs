@@ -15,12 +15,14 @@ use crate::{BridgeState, BridgeStatus, Target, limits::BRIDGE_RETRY};
 
 mod claims;
 mod connect;
+mod nearby;
 mod remote;
 mod session;
 
 pub use claims::Claims;
 
 use claims::Claim;
+use nearby::Nearby;
 use session::Session;
 
 /// One registration, kept up until it is cancelled.
@@ -80,7 +82,7 @@ impl Bridge {
             Err(end) => return end,
         };
         let id = connected.id;
-        let session = Session { outlet, bridge: self, connected, claim };
+        let session = Session { outlet, bridge: self, connected, claim, nearby: Nearby::default() };
         let end = session.run().await;
         tracing::debug!(bridge = %id.short(), ?end, "registration ended");
         end

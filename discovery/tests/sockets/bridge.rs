@@ -2,10 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use discovery::{BridgeState, BridgeStatus, Event, Target};
+use discovery::{BridgeState, BridgeStatus, Event, Snapshot, Target};
 use identity::{Network, NodeId};
 use proto::{
-    bridge::v1::{Draining, RemoteGone, follow_event::Kind},
+    bridge::v1::{Draining, RemoteGone, RemotePeer, follow_event::Kind},
     node::v1::{NodeKind, Ports},
 };
 
@@ -89,11 +89,11 @@ async fn lies_of_a_bridge_about_remote_peers_are_dropped() {
     forged.announcement = Some(changed);
     let mut lies = vec![forged];
     // Records of two nodes mixed, routes that do not begin here, that loop, that are too long.
-    lies.push(proto::bridge::v1::RemotePeer { announcement: foreign.announcement, ..honest.clone() });
+    lies.push(RemotePeer { announcement: foreign.announcement, ..honest.clone() });
     for route in [vec![], vec![8], vec![0, 8, 8], vec![0, 1, 2, 3, 4, 5, 6, 7, 8]] {
         let hop = |byte| if byte == 0 { bridge.identity.id() } else { NodeId::from_bytes([byte; 32]) };
         let route = route.into_iter().map(|byte| hop(byte).to_bytes()).collect();
-        lies.push(proto::bridge::v1::RemotePeer { route, ..honest.clone() });
+        lies.push(RemotePeer { route, ..honest.clone() });
     }
     let told = u64::try_from(lies.len()).unwrap();
     for lie in lies {
@@ -105,6 +105,40 @@ async fn lies_of_a_bridge_about_remote_peers_are_dropped() {
     assert_eq!(peer.discovery.snapshot().neighbours.len(), 1);
     assert_eq!(peer.metrics.dropped_so_far("remote_peer"), told);
     peer.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn neighbours_of_a_bridge_are_greeted_where_it_hears_them_and_again() {
+    let bridge = TestBridge::start("home", 0, LEASE);
+    let peer = Node::start(given("peer", &[Target::new(bridge.address, None)]));
+    eventually("it follows", || bridge.followers() == 1).await;
+    let [near, far, elsewhere] =
+        ["near", "far", "elsewhere"].map(|name| Node::start(Plan::new(name, without_multicast())));
+    let here = vec![vec![127, 0, 0, 1].into()];
+    let remote = |node: &Node| bridge.remote(&node.discovery.announcer());
+    // Of others' neighbours it cannot know, and nobody is made to dial third parties.
+    bridge.tell(Kind::Peer(RemotePeer { addresses: here.clone(), ..remote(&far) }));
+    let route = vec![bridge.identity.id().to_bytes()];
+    let third_party = vec![vec![192, 0, 2, 1].into(), vec![127].into()];
+    bridge.tell(Kind::Peer(RemotePeer {
+        route: route.clone(),
+        addresses: third_party,
+        ..remote(&elsewhere)
+    }));
+    bridge.tell(Kind::Peer(RemotePeer { route, addresses: here, ..remote(&near) }));
+    let direct = |id: NodeId| move |snapshot: &Snapshot| snapshot.neighbours[&id].is_direct().then_some(());
+    peer.known("the neighbours", |snapshot| (snapshot.neighbours.len() == 3).then_some(())).await;
+    peer.known("the one nearby directly", direct(near.id())).await;
+    let snapshot = peer.discovery.snapshot();
+    assert!(direct(far.id())(&snapshot).is_none() && direct(elsewhere.id())(&snapshot).is_none());
+    assert_eq!(peer.metrics.dropped_so_far("remote_peer"), 0);
+    let first = peer.discovery.last_heard().await[&near.id()];
+    while peer.discovery.last_heard().await[&near.id()] == first {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    for node in [peer, near, far, elsewhere] {
+        node.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -171,7 +205,7 @@ async fn a_heard_bridge_is_registered_with_and_a_given_one_takes_over() {
     assert_eq!(status.id, Some(bridge.identity.id()));
     peer.discovery.add_bridge(Target::new(bridge.address, None)).await;
     peer.until("the end of the heard one", bridge_is(|state| *state == BridgeState::Left)).await;
-    let single = |snapshot: &discovery::Snapshot| {
+    let single = |snapshot: &Snapshot| {
         let [only] = snapshot.bridges.as_slice() else { return None };
         (only.state == BridgeState::Registered).then_some(())
     };

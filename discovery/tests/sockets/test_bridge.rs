@@ -119,6 +119,7 @@ impl TestBridge {
             cost_us: 7_000,
             network: Some(announcer.network().to_proto()),
             asleep: false,
+            addresses: Vec::new(),
         }
     }
 

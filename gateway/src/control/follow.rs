@@ -9,6 +9,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use discovery::addresses::to_octets;
 use identity::NodeId;
 use proto::bridge::v1::{Draining, FollowEvent, RemoteGone, RemotePeer, Synced, follow_event::Kind};
 use tokio::sync::{broadcast, mpsc};
@@ -182,6 +183,7 @@ fn remote_peer(own: NodeId, known: &Known) -> Option<RemotePeer> {
         cost_us: route.cost_us,
         network: known.network.as_ref().map(identity::Network::to_proto),
         asleep: route.asleep.is_some(),
+        addresses: known.addresses.iter().map(|address| to_octets(address.ip())).collect(),
     })
 }
 

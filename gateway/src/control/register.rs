@@ -1,6 +1,6 @@
 //! Registration: a node of the network announces itself and renews its lease.
 
-use bytes::Bytes;
+use discovery::addresses::to_octets;
 use identity::{Announcement, Description, Network};
 use proto::{
     bridge::v1::{RegisterRequest, RegisterResponse},
@@ -74,13 +74,6 @@ fn response(shared: &Inner, caller: Caller) -> RegisterResponse {
         proxy_port: shared.addresses.proxy.port().into(),
         greeting_port: shared.addresses.greeting.port().into(),
         description: Some(shared.description.signed().clone()),
-        observed_address: address_bytes(caller.address.ip().to_canonical()),
-    }
-}
-
-fn address_bytes(address: std::net::IpAddr) -> Bytes {
-    match address {
-        std::net::IpAddr::V4(four) => Bytes::copy_from_slice(&four.octets()),
-        std::net::IpAddr::V6(six) => Bytes::copy_from_slice(&six.octets()),
+        observed_address: to_octets(caller.address.ip().to_canonical()),
     }
 }

@@ -107,6 +107,18 @@ impl Host {
         self.nft("delete table inet cut");
     }
 
+    /// From now on multicast and broadcast neither reach this host nor leave it, as on a guests' wireless network.
+    pub(crate) fn block_multicast(&self) {
+        // Not what IPv6 needs to find its neighbours.
+        let drop = "udp dport 1-65535 fib daddr type { multicast, broadcast } counter drop;";
+        self.nft(&format!(
+            "table inet deaf {{
+                chain hears {{ type filter hook input priority 0; {drop} }}
+                chain says {{ type filter hook output priority 0; {drop} }}
+            }}"
+        ));
+    }
+
     /// How many packets the rules of a table have counted.
     pub(crate) fn counted(&self, table: &str) -> u64 {
         let rules = self.run("nft", &["list", "table", "inet", table]);

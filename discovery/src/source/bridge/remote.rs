@@ -1,13 +1,15 @@
 //! What a bridge tells of remote peers, checked before anybody believes it.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, net::SocketAddr, sync::Arc};
 
+use bytes::Bytes;
 use identity::{Announcement, Description, InvalidRecord, Network, NodeId};
 use proto::bridge::v1::{FollowEvent, RemotePeer, follow_event::Kind};
 
 use crate::{
     BridgeEnd, Route,
-    limits::MAX_HOPS,
+    addresses::{HintOrigin, from_octets, may_follow_hint},
+    limits::{MAX_ADDRESSES, MAX_HOPS},
     source::{Remote, Report},
 };
 
@@ -41,11 +43,24 @@ fn remote(peer: RemotePeer, end: &Arc<BridgeEnd>) -> Result<Remote, InvalidRecor
         return Err(InvalidRecord::Field("description hash"));
     }
     let (cost_us, asleep) = (peer.cost_us, peer.asleep);
+    // Only of its own network's peers does a bridge know where they are.
+    let places = if hops.len() == 1 { places(&peer.addresses, &announcement, end) } else { Vec::new() };
     Ok(Remote {
         announcement,
         description,
+        places,
         route: Route { via: Arc::clone(end), hops, cost_us, network, asleep },
     })
+}
+
+/// The greeting ports at those of the addresses that may be dialled for this bridge.
+fn places(addresses: &[Bytes], announcement: &Announcement, bridge: &BridgeEnd) -> Vec<SocketAddr> {
+    let origin = HintOrigin { from: bridge.control.ip(), subnets: &[] };
+    let Some(port) = u16::try_from(announcement.ports().greeting).ok().filter(|port| *port > 0) else {
+        return Vec::new();
+    };
+    let told = addresses.iter().take(MAX_ADDRESSES).filter_map(|octets| from_octets(octets));
+    told.filter(|ip| may_follow_hint(*ip, origin)).map(|ip| SocketAddr::new(ip, port)).collect()
 }
 
 /// The bridges on the way: this one first, none twice.

@@ -1,10 +1,6 @@
 //! One registration while it lasts: register, follow, renew, leave.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use identity::{Description, Network};
 use proto::bridge::v1::{
@@ -15,9 +11,10 @@ use rand::RngExt as _;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tonic::{Status, Streaming, codec::CompressionEncoding, transport::Channel};
 
-use super::{Bridge, Claim, End, connect::Connected, remote};
+use super::{Bridge, Claim, End, connect::Connected, nearby::Nearby, remote};
 use crate::{
     BridgeEnd, BridgeState,
+    addresses::from_octets,
     limits::{BRIDGE_TIMEOUT, MAX_MESSAGE_BYTES, MAX_REGISTRATION_LEASE, MIN_REGISTRATION_LEASE},
     source::Outlet,
 };
@@ -30,6 +27,7 @@ pub(super) struct Session<'a> {
     pub(super) bridge: &'a mut Bridge,
     pub(super) connected: Connected,
     pub(super) claim: Claim,
+    pub(super) nearby: Nearby,
 }
 
 type Client = ControlClient<Channel>;
@@ -78,7 +76,10 @@ impl Session<'_> {
                     None => return Err("the bridge ended the connection".into()),
                 },
                 Ok(()) = changes.changed() => renew = self.register(&mut client).await?,
-                () = sleep_until(renew) => renew = self.register(&mut client).await?,
+                () = sleep_until(renew) => {
+                    renew = self.register(&mut client).await?;
+                    self.nearby.hint_again(self.outlet);
+                }
             }
         }
     }
@@ -135,7 +136,7 @@ impl Session<'_> {
         if status.end.as_deref() != Some(&end) {
             status.end = Some(Arc::new(end));
         }
-        status.observed = address(&response.observed_address);
+        status.observed = from_octets(&response.observed_address);
         (status.network, status.description) = (Some(network), Some(description));
         Ok(())
     }
@@ -155,10 +156,10 @@ impl Session<'_> {
         }
     }
 
-    async fn handle(&self, event: FollowEvent) {
+    async fn handle(&mut self, event: FollowEvent) {
         let Some(end) = &self.bridge.status.end else { return };
         match remote::read(event, end) {
-            Ok(Some(report)) => self.outlet.report(report).await,
+            Ok(Some(report)) => self.nearby.pass_on(report, self.outlet).await,
             Ok(None) => {}
             Err(error) => {
                 self.outlet.metrics().dropped("remote_peer");
@@ -191,13 +192,6 @@ impl Session<'_> {
             tracing::debug!(reason, "the bridge did not hear the goodbye");
         }
     }
-}
-
-fn address(bytes: &[u8]) -> Option<IpAddr> {
-    if let Ok(v4) = <[u8; 4]>::try_from(bytes) {
-        return Some(v4.into());
-    }
-    <[u8; 16]>::try_from(bytes).ok().map(IpAddr::from)
 }
 
 fn said(status: &Status) -> String {
