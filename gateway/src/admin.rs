@@ -126,6 +126,11 @@ impl Admin {
         Ok((invitation.sign(&self.own.key), expires_ms))
     }
 
+    /// Invitations that still let somebody in.
+    pub(crate) fn open_invitations(&self) -> usize {
+        self.lists.look(|lists| lists.ledger.open_at(wall::now_ms()))
+    }
+
     /// Configured links.
     pub(crate) fn links_configured(&self) -> usize {
         self.lists.look(|lists| lists.links.len())

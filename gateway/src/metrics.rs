@@ -1,5 +1,7 @@
 //! What a bridge counts of its log, gossip and control; streams and links count for themselves.
 
+use std::sync::Arc;
+
 use identity::NodeId;
 use prometheus_client::{
     encoding::EncodeLabelSet,
@@ -8,7 +10,11 @@ use prometheus_client::{
 };
 use prost::Message as _;
 use proto::log::v1::{Event, Kind};
+use runtime::metrics::{Reading, read_at_scrape};
+use storage::Store;
 use topology::{Counts, Entry};
+
+use crate::admin::Admin;
 
 /// The bridge's counters and gauges. Clones share their values.
 #[derive(Debug, Clone, Default)]
@@ -19,6 +25,7 @@ pub(crate) struct Metrics {
     dials_failed: Counter,
     registrations_refused: Counter,
     control_refused: Counter,
+    invitations_refused: Counter,
     local_peers: Gauge,
     store_bytes: Gauge,
     waiting_bytes: Gauge,
@@ -54,6 +61,11 @@ impl Metrics {
             self.registrations_refused.clone(),
         );
         registry.register("control_refused", "Control requests over the rate", self.control_refused.clone());
+        registry.register(
+            "invitations_refused",
+            "Invitations not made because too many are open",
+            self.invitations_refused.clone(),
+        );
         registry.register("local_peers", "Peers of the own network", self.local_peers.clone());
         registry.register("store_waiting_bytes", "Bytes that wait for the disk", self.waiting_bytes.clone());
         registry.register("store_bytes", "Bytes that the store takes on the disk", self.store_bytes.clone());
@@ -94,6 +106,10 @@ impl Metrics {
 
     pub(crate) fn control_refused(&self) {
         self.control_refused.inc();
+    }
+
+    pub(crate) fn invitation_refused(&self) {
+        self.invitations_refused.inc();
     }
 
     pub(crate) fn set_local(&self, peers: usize) {
@@ -138,6 +154,27 @@ impl Metrics {
             .get_or_create(&GossipLabels { bridge: bridge.to_string(), direction })
             .inc_by(bytes as u64);
     }
+}
+
+/// What the store counts for itself.
+pub(crate) fn read_store(registry: &mut Registry, store: &Arc<Store>) {
+    // The store closes with its last user, and that is not the metrics port.
+    let store = Arc::downgrade(store);
+    read_at_scrape(registry, move || {
+        let Some(metrics) = store.upgrade().map(|store| store.metrics()) else { return Vec::new() };
+        let last = u64::try_from(metrics.last_commit.as_micros()).unwrap_or(u64::MAX);
+        let last = Reading::gauge("last_commit_microseconds", "How long the last commit took", last);
+        let counters = metrics.counters().map(|(name, help, value)| Reading::counter(name, help, value));
+        counters.into_iter().chain([last]).collect()
+    });
+}
+
+/// How many invitations wait for their bridge: time alone closes them, so they are counted when somebody asks.
+pub(crate) fn read_invitations(registry: &mut Registry, admin: Admin) {
+    read_at_scrape(registry, move || {
+        let open = admin.open_invitations() as u64;
+        vec![Reading::gauge("invitations_open", "Invitations that wait for their bridge", open)]
+    });
 }
 
 fn count(family: &Family<KindLabels, Counter>, entry: &Entry) {

@@ -19,7 +19,7 @@ use crate::{
     control::{MessengerControl, NodeControl},
     error::StartError,
     limits::{COMMANDS, SESSION_EVENTS, SHUTDOWN_GRACE},
-    metrics::Metrics,
+    metrics::{self, Metrics},
     notes::{self, Notes},
     opening::{Opened, open},
     ports::{self, Addresses, Listeners, PortError},
@@ -82,7 +82,7 @@ impl Peer {
         let (id, announcer) = (identity.id(), announcer(config, &identity, start, addresses)?);
         let (servers, work) = (group.child(), group.child());
         let (metrics, found) = (Metrics::default(), discovery::Metrics::default());
-        let registry = registry(config, &servers, (&metrics, &found), health(&store))?;
+        let registry = registry(config, &servers, (&metrics, &found), &store)?;
 
         let (incoming, arrived) = mpsc::channel(SESSION_EVENTS);
         server::serve_chat(&servers, secure, &identity, ChatService::server(id, incoming))?;
@@ -228,15 +228,16 @@ fn registry(
     config: &PeerConfig,
     group: &TaskGroup,
     (metrics, discovery): (&Metrics, &discovery::Metrics),
-    health: Health,
+    store: &Arc<Store>,
 ) -> Result<Arc<Registry>, StartError> {
     let mut registry = Registry::with_prefix("causeway");
     metrics.register(&mut registry);
+    metrics::read_store(registry.sub_registry_with_prefix("peer_store"), store);
     discovery.register(&mut registry);
     let registry = Arc::new(registry);
     if let Some(address) = config.metrics {
         let listener = runtime::rpc::bind_tcp(PortChoice::Exact(address)).map_err(PortError::Bind)?;
-        runtime::metrics::serve(group, listener, Arc::clone(&registry), health);
+        runtime::metrics::serve(group, listener, Arc::clone(&registry), health(store));
     }
     Ok(registry)
 }

@@ -1,5 +1,7 @@
 //! Prometheus metrics and health over HTTP: `/metrics` and `/healthz`.
 
+mod readings;
+
 use std::{convert::Infallible, fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
@@ -11,6 +13,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 pub use prometheus_client;
 use prometheus_client::{encoding::text::encode, registry::Registry};
 use tokio::{net::TcpListener, sync::Semaphore};
+
+pub use readings::{Reading, read_at_scrape};
 
 use crate::{TaskGroup, rpc::accept};
 

@@ -24,6 +24,22 @@ pub struct Metrics {
     pub damaged_reads: u64,
 }
 
+impl Metrics {
+    /// All that only grows, each with its name and what it counts: for an exporter, under a prefix of its own.
+    #[must_use]
+    pub const fn counters(&self) -> [(&'static str, &'static str, u64); 7] {
+        [
+            ("records", "Records made durable", self.records),
+            ("record_bytes", "Bytes of these records", self.bytes),
+            ("commits", "Commits, each one batch and one sync", self.commits),
+            ("refused", "Appends refused for want of space, or because the store had failed", self.refused),
+            ("database_failures", "Times that the database failed", self.failures),
+            ("recoveries", "Times that it was opened again after a failure", self.recoveries),
+            ("damaged_reads", "Reads that met damage", self.damaged_reads),
+        ]
+    }
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) records: AtomicU64,

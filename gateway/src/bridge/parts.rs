@@ -5,6 +5,7 @@ use std::sync::Arc;
 use identity::Network;
 use prometheus_client::registry::Registry;
 use runtime::{BusyPoll, EventLoop, TaskGroup, metrics::Health};
+use storage::Store;
 use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
 use tracing::info_span;
 
@@ -22,7 +23,7 @@ use crate::{
     limits::{ACTOR_QUEUE, CHANGES_QUEUE, LINK_EVENT_QUEUE},
     link::{DEFAULT_WINDOW_BYTES, Introduction, LinkEvent, LinkParts, Links, Trust, incoming_streams},
     loading::Loaded,
-    metrics::Metrics,
+    metrics::{self, Metrics},
     ports::{self, Listeners},
     proxy::{Proxy, ProxyParts, limits::ProxyLimits},
     serve,
@@ -117,7 +118,7 @@ async fn assemble(
     serve::control(group, doors.control, &ground.identity, Arc::clone(&shared)).await?;
     let greeter = Arc::new(Greeter { table: plane.table, discovery: finding.discovery.clone() });
     serve::greeting(group, doors.greeting, finding.announcer, greeter, finding.metrics.clone()).await;
-    let registry = Arc::new(registry(&shared, &finding.metrics));
+    let registry = Arc::new(registry(&shared, &finding.metrics, &ground.store));
     runtime::metrics::serve(group, doors.metrics, registry, health(&shared));
     let socket = serve::console(group, &config.data, Arc::clone(&shared)).await;
     let socket = socket.map_err(|source| StartError::Socket { data: config.data.clone(), source })?;
@@ -231,12 +232,14 @@ fn warnings(loaded: &Loaded, link: &LinkEndpoint) -> Vec<String> {
     warnings
 }
 
-fn registry(shared: &Inner, discovery: &discovery::Metrics) -> Registry {
+fn registry(shared: &Inner, discovery: &discovery::Metrics, store: &Arc<Store>) -> Registry {
     let mut registry = Registry::with_prefix("causeway");
     discovery.register(&mut registry);
     let bridge = registry.sub_registry_with_prefix("bridge");
     shared.metrics.register(bridge);
     shared.streams.register(bridge);
+    metrics::read_store(bridge.sub_registry_with_prefix("store"), store);
+    metrics::read_invitations(bridge, shared.admin.clone());
     registry
 }
 

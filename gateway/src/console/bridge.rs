@@ -18,8 +18,9 @@ use tonic::{Request, Response, Status};
 
 use super::policy;
 use crate::{
-    admin::TrustRow,
+    admin::{AdminError, TrustRow},
     control::node_id,
+    invitation::InviteError,
     limits::{DEFAULT_GRACE, MAX_GRACE},
     report,
     shared::{Inner, Shared},
@@ -107,7 +108,11 @@ impl Bridge for BridgeConsole {
     async fn invite(&self, request: Request<InviteRequest>) -> Result<Response<InviteResponse>, Status> {
         let request = request.into_inner();
         let valid = Duration::from_secs(request.valid_s.into());
-        let (token, expires_ms) = self.0.admin.invite(&request.address, valid).await?;
+        let invited = self.0.admin.invite(&request.address, valid).await;
+        if let Err(AdminError::Invite(InviteError::Full)) = &invited {
+            self.0.metrics.invitation_refused();
+        }
+        let (token, expires_ms) = invited?;
         Ok(Response::new(InviteResponse { token, expires_at: wall::rfc3339(expires_ms) }))
     }
 

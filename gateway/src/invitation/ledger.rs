@@ -72,6 +72,11 @@ impl Ledger {
         unused.map(|row| row.expires_ms).max().unwrap_or(0)
     }
 
+    /// How many invitations wait for their bridge.
+    pub(crate) fn open_at(&self, now_ms: i64) -> usize {
+        self.rows.values().filter(|row| row.used_by.is_none() && row.expires_ms > now_ms).count()
+    }
+
     /// Forgets what a bridge used: it is trusted no longer, and must not come back by it.
     pub(crate) fn forget(&mut self, by: NodeId) -> Result<(), SettingsError> {
         let by = by.to_string();
@@ -188,6 +193,8 @@ mod tests {
             ledger.open(&[u8::try_from(n).unwrap(); SECRET_BYTES], 100, 0).unwrap();
         }
         assert!(matches!(ledger.open(&[200; SECRET_BYTES], 100, 0), Err(InviteError::Full)));
+        assert_eq!((ledger.open_at(99), ledger.open_at(100)), (MAX_INVITATIONS, 0));
         ledger.open(&[200; SECRET_BYTES], 300, 101).unwrap();
+        assert_eq!(ledger.open_at(101), 1);
     }
 }

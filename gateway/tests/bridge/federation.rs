@@ -118,23 +118,20 @@ async fn a_local_peer_is_followed_through_its_own_bridge_but_not_by_itself() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn metrics_and_health_are_served() {
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let home = Node::start("home").await;
     let mut anna = FakePeer::new("anna");
     anna.register(&home).await;
-    let ask = async |path: &str| {
-        let mut stream = tokio::net::TcpStream::connect(home.bridge.addresses().metrics).await.unwrap();
-        stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).await.unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).await.unwrap();
-        text
-    };
-    assert!(ask("/healthz").await.starts_with("HTTP/1.1 200"));
+    assert!(home.http("/healthz").await.starts_with("HTTP/1.1 200"));
     eventually("metric", async || {
-        let text = ask("/metrics").await;
+        let text = home.http("/metrics").await;
         let joined = text.contains("causeway_bridge_events_appended_total{kind=\"KIND_PEER_JOINED\"} 1");
         (joined && text.contains("causeway_bridge_local_peers 1")).then_some(())
     })
     .await;
+    // What the store counts for itself.
+    assert!(home.metric("causeway_bridge_store_records_total").await > 0);
+    assert!(home.metric("causeway_bridge_store_record_bytes_total").await > 0);
+    assert!(home.metric("causeway_bridge_store_last_commit_microseconds").await > 0);
+    assert_eq!(home.metric("causeway_bridge_store_database_failures_total").await, 0);
     home.stop().await;
 }

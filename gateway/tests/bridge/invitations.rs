@@ -1,5 +1,6 @@
 //! Pairing two bridges by a token.
 
+use gateway::limits::MAX_INVITATIONS;
 use proto::control::v1::{InviteRequest, JoinRequest, ListTrustRequest};
 use tonic::Code;
 
@@ -94,6 +95,21 @@ async fn a_bridge_that_cannot_be_reached_is_not_joined() {
     assert!(error.message().contains(&id.to_string()), "{}", error.message());
     assert_eq!(trusted(&home).await, 0);
     assert!(home.links().await.is_empty());
+    home.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_invitations_than_there_may_be_are_refused_and_counted() {
+    let home = Node::start("home").await;
+    for _ in 0..MAX_INVITATIONS {
+        invite(&home, 600).await;
+    }
+    let request = InviteRequest { address: "host:1".into(), valid_s: 600 };
+    let error = home.console().await.invite(request).await.unwrap_err();
+    assert!(error.message().contains("open already"), "{}", error.message());
+    let open = home.metric("causeway_bridge_invitations_open").await;
+    assert_eq!(open, MAX_INVITATIONS as u64);
+    assert_eq!(home.metric("causeway_bridge_invitations_refused_total").await, 1);
     home.stop().await;
 }
 

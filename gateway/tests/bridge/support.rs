@@ -19,6 +19,10 @@ use proto::{
 };
 use runtime::rpc::{connect_tls, connect_unix};
 use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
 use tonic::{Status, Streaming, transport::Channel};
 
 /// Generous: nothing here asserts a speed.
@@ -117,6 +121,22 @@ impl Node {
     pub(crate) async fn explain(&self, destination: NodeId) -> ExplainResponse {
         let request = ExplainRequest { destination: destination.to_bytes() };
         self.console().await.explain(request).await.unwrap().into_inner()
+    }
+
+    /// What the metrics port answers.
+    pub(crate) async fn http(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(self.bridge.addresses().metrics).await.unwrap();
+        stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).await.unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await.unwrap();
+        text
+    }
+
+    /// A metric without labels, as it is now.
+    pub(crate) async fn metric(&self, name: &str) -> u64 {
+        let text = self.http("/metrics").await;
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.unwrap_or_else(|| panic!("no {name} in {text}")).parse().unwrap()
     }
 
     /// The state of a node in the list of peers, and why.

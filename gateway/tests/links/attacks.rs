@@ -132,8 +132,11 @@ async fn a_hello_that_never_ends_is_given_up() {
     assert_eq!(bridge.metrics.half_open.get(), 0);
 }
 
-/// As many as asked for, or as many as the system's limit on open files lets this process have. The bridge's ends of
-/// them are bounded, and part of what is spared.
+/// As many as asked for, or as many as the system's limit on open files lets this process have, which is raised where
+/// it may be up to the hard one. The bridge's ends of them are bounded, and part of what is spared.
+///
+/// # Panics
+/// Where `CI` is set and the limit is too low: a smaller flood there would show less than the name of the test says.
 fn with_file_limit(wanted: usize) -> usize {
     let spare = 3_000;
     let needed = wanted as u64 + spare;
@@ -145,9 +148,10 @@ fn with_file_limit(wanted: usize) -> usize {
     let real = getrlimit(Resource::Nofile).current.unwrap_or(needed);
     let possible = usize::try_from(real.saturating_sub(spare)).unwrap().min(wanted);
     if possible < wanted {
-        eprintln!(
-            "WARNING: only {possible} of {wanted} half-open connections: the limit on open files is {real}"
-        );
+        let why = format!("the limit on open files is {real}, and {needed} are needed: ulimit -n {needed}");
+        let ci = std::env::var_os("CI").is_some_and(|ci| !ci.is_empty());
+        assert!(!ci, "not {wanted} half-open connections, and in CI it must be: {why}");
+        eprintln!("\n!!! SMALLER: only {possible} of {wanted} half-open connections\n!!! {why}\n");
     }
     possible
 }

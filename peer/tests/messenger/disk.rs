@@ -44,8 +44,13 @@ fn fill(path: &Path) {
 }
 
 async fn health(address: SocketAddr) -> String {
+    http(address, "/healthz").await
+}
+
+async fn http(address: SocketAddr, path: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     answer
@@ -100,6 +105,30 @@ async fn a_peer_starts_on_a_full_disk_is_read_says_so_and_recovers_by_itself() {
     })
     .await;
     ben.deliver("anna", "two").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_metrics_tell_what_the_store_counts() {
+    let (anna, data) = (start("anna", &[]).await, tempfile::tempdir().unwrap());
+    let mut config = config("ben", data.path());
+    config.peers = vec![peer::Target::new(anna.greeting(), None)];
+    config.metrics = Some(free_port());
+    let metrics = config.metrics.unwrap();
+    let mut ben = start_with(config).await;
+    until_online(&mut ben, 1).await;
+    ben.deliver("anna", "one").await;
+    let text = http(metrics, "/metrics").await;
+    let value = |name: &str| -> u64 {
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.unwrap_or_else(|| panic!("no {name} in {text}")).parse().unwrap()
+    };
+    assert!(value("causeway_peer_store_records_total") > 0);
+    assert!(value("causeway_peer_store_last_commit_microseconds") > 0);
+    assert_eq!(value("causeway_peer_store_database_failures_total"), 0);
+    ben.peer.shutdown().await;
+    // The metrics port does not keep the store open.
+    let again = storage::Store::open(data.path().join("store"), storage::Options::default());
+    assert!(again.is_ok(), "{again:?}");
 }
 
 fn copy(from: &Path, to: &Path) {

@@ -1,8 +1,10 @@
 //! Strangers that break the protocol: refused, visibly, and nothing of it is stored.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
+use conversation::limits::SESSIONS_PER_PEER;
+use futures_util::future::join_all;
 use identity::tls::{ALPN_H2, Expected, Identity, client_config, server_name};
 use proto::chat::v1::{Delivered, Holding, Message, close::Reason, frame::Kind};
 use runtime::TaskGroup;
@@ -150,6 +152,40 @@ async fn a_newer_session_of_the_same_peer_takes_the_place_of_the_older() {
     newer.write(1, "one").await;
     assert!(matches!(newer.hear().await, Some(Kind::Delivered(_))));
     assert_eq!(ben.status().await.sessions.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_identity_has_a_bounded_number_of_sessions_and_others_are_served() {
+    const ASKED: usize = 100;
+    let mut ben = start("ben", &[]).await;
+    let (identity, began) = (Identity::ephemeral().unwrap(), Instant::now());
+    // Without a hello none of them takes the place of another.
+    let mut crowd = Vec::new();
+    for _ in 0..ASKED {
+        crowd.push(Stranger::connect(&ben, identity.clone()).await);
+    }
+    let mut other = Stranger::hello(&ben).await;
+    other.write(1, "in the crowd").await;
+    assert!(matches!(other.hear().await, Some(Kind::Delivered(_))));
+    // A place comes free when whoever has it says nothing for long, as may happen while a slow machine opens them.
+    let rounds = 1 + began.elapsed().as_millis() / peer::limits::HELLO_TIMEOUT.as_millis();
+    let most = SESSIONS_PER_PEER * usize::try_from(rounds).unwrap();
+    let ends = join_all(crowd.iter_mut().map(Stranger::hear)).await;
+    let refused = |end: &Option<Kind>| match end {
+        Some(Kind::Close(close)) => {
+            close.reason() == Reason::Duplicate && close.detail.contains("too many sessions")
+        }
+        _ => false,
+    };
+    let taken = ends.iter().filter(|end| !refused(end)).count();
+    assert!((SESSIONS_PER_PEER..=most).contains(&taken), "{taken} of {ASKED}, {most} at most");
+    drop(crowd);
+    // Who has left is not in the way of who comes.
+    let mut again =
+        eventually("a place comes free", async || Stranger::try_hello_as(&ben, identity.clone()).await).await;
+    again.write(1, "alone").await;
+    assert!(matches!(again.hear().await, Some(Kind::Delivered(_))));
+    assert_eq!(ben.texts().await, ["in the crowd", "alone"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

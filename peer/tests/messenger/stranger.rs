@@ -44,13 +44,18 @@ impl Stranger {
     }
 
     pub(crate) async fn hello_as(node: &Node, identity: Identity) -> Self {
+        Self::try_hello_as(node, identity).await.expect("no hello")
+    }
+
+    /// None when the session is refused.
+    pub(crate) async fn try_hello_as(node: &Node, identity: Identity) -> Option<Self> {
         let mut stranger = Self::connect(node, identity).await;
         let session = Bytes::from(rand::random::<[u8; 16]>().to_vec());
         let hello = Hello { session: session.clone(), epoch: Bytes::from_static(&EPOCH), ..Hello::default() };
-        stranger.say(Kind::Hello(hello)).await;
-        let Kind::Hello(answer) = stranger.hear().await.unwrap() else { panic!("no hello") };
+        stranger.frames.send(Frame { kind: Some(Kind::Hello(hello)) }).await.ok()?;
+        let Kind::Hello(answer) = stranger.hear().await? else { return None };
         assert_eq!(answer.session, session);
-        stranger
+        Some(stranger)
     }
 
     /// A frame as this side decodes one of a later version: of no kind that it knows.
