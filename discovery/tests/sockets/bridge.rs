@@ -115,7 +115,7 @@ async fn neighbours_of_a_bridge_are_greeted_where_it_hears_them_and_again() {
     let [near, far, elsewhere] =
         ["near", "far", "elsewhere"].map(|name| Node::start(Plan::new(name, without_multicast())));
     let here = vec![vec![127, 0, 0, 1].into()];
-    let remote = |node: &Node| bridge.remote(&node.discovery.announcer());
+    let remote = |node: &Node| bridge.remote(node.discovery.announcer());
     // Of others' neighbours it cannot know, and nobody is made to dial third parties.
     bridge.tell(Kind::Peer(RemotePeer { addresses: here.clone(), ..remote(&far) }));
     let route = vec![bridge.identity.id().to_bytes()];
