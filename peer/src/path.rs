@@ -1,9 +1,13 @@
 //! The ways to a peer: which there are, and which is better than the one in use. Pure.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
-use discovery::{BridgeEnd, Neighbour, Route};
+use discovery::{BridgeEnd, Neighbour, Route, Snapshot};
 use identity::NodeId;
+use proto::node::v1::NodeKind;
 
 use crate::limits::MAX_PATHS;
 
@@ -100,17 +104,29 @@ pub(crate) fn corrected(current: &Path, peer: &Neighbour) -> Option<Path> {
     Some(Path::Via(route.hops.clone()))
 }
 
-/// The way that a connection from this address took.
-pub(crate) fn of_incoming(remote: SocketAddr, peer: Option<&Neighbour>, bridges: &[Arc<BridgeEnd>]) -> Path {
+/// The way that a connection of this peer from this address took.
+pub(crate) fn of_incoming(remote: SocketAddr, peer: NodeId, known: &Snapshot) -> Path {
     let ip = remote.ip().to_canonical();
-    if peer.is_some_and(|peer| peer.addresses.iter().any(|known| known.ip == ip)) {
+    let peer = known.neighbours.get(&peer);
+    if peer.is_some_and(|peer| is_at(peer, ip)) {
         return Path::Direct;
     }
-    let Some(bridge) = bridges.iter().find(|bridge| bridge.proxy.ip().to_canonical() == ip) else {
-        return Path::Direct;
-    };
-    let route = peer.and_then(|peer| peer.routes.iter().find(|route| route.via.id == bridge.id));
-    Path::Via(route.map_or_else(|| vec![bridge.id], |route| route.hops.clone()))
+    let Some(bridge) = bridge_at(ip, known) else { return Path::Direct };
+    let route = peer.and_then(|peer| peer.routes.iter().find(|route| route.via.id == bridge));
+    Path::Via(route.map_or_else(|| vec![bridge], |route| route.hops.clone()))
+}
+
+/// The bridge that has this address. It may have others than the one at which this node registers: it calls from
+/// whichever fits the address that it calls.
+fn bridge_at(ip: IpAddr, known: &Snapshot) -> Option<NodeId> {
+    let mut registered = known.bridges.iter().filter_map(|bridge| bridge.end.as_ref());
+    let mut heard = known.neighbours.values().filter(|node| node.kind() == NodeKind::Bridge);
+    let registered = registered.find(|end| end.proxy.ip().to_canonical() == ip).map(|end| end.id);
+    registered.or_else(|| heard.find(|bridge| is_at(bridge, ip)).map(|bridge| bridge.id()))
+}
+
+fn is_at(node: &Neighbour, ip: IpAddr) -> bool {
+    node.addresses.iter().any(|known| known.ip == ip)
 }
 
 #[cfg(test)]

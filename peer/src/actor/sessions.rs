@@ -47,9 +47,7 @@ impl Actor {
             return;
         }
         let snapshot = self.discovery.snapshot();
-        let neighbour = snapshot.neighbours.get(&peer).map(AsRef::as_ref);
-        let bridges: Vec<_> = snapshot.bridges.iter().filter_map(|bridge| bridge.end.clone()).collect();
-        let path = info.remote.map_or(Path::Direct, |remote| path::of_incoming(remote, neighbour, &bridges));
+        let path = info.remote.map_or(Path::Direct, |remote| path::of_incoming(remote, peer, &snapshot));
         let (session, receiver) = self.add_session(peer, path, info.key_exchange, None);
         if reply.send(Ok(receiver)).is_ok() {
             let span = tracing::debug_span!("session", peer = %peer.short(), dialled = false);

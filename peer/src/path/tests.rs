@@ -1,8 +1,8 @@
 //! The choice of ways, over neighbours made by hand.
 
-use discovery::{KnownAddress, SourceKind};
+use discovery::{BridgeState, BridgeStatus, KnownAddress, SourceKind};
 use identity::{Announcement, Network, NodeKey};
-use proto::node::v1::{self as node, NodeKind, Ports};
+use proto::node::v1::{self as node, Ports};
 
 use super::*;
 
@@ -11,8 +11,13 @@ fn id(byte: u8) -> NodeId {
 }
 
 fn neighbour(direct: bool, routes: &[(u8, u64)]) -> Neighbour {
+    let addresses: &[_] = if direct { &["10.0.0.7:1"] } else { &[] };
+    node(1, NodeKind::Peer, addresses, routes)
+}
+
+fn node(key: u8, kind: NodeKind, addresses: &[&str], routes: &[(u8, u64)]) -> Neighbour {
     let message = node::Announcement {
-        kind: NodeKind::Peer.into(),
+        kind: kind.into(),
         network: Some(Network::named("home").to_proto()),
         ports: Some(Ports { secure: 30_000, greeting: 30_001, ..Ports::default() }),
         description_hash: vec![0; 32].into(),
@@ -25,11 +30,11 @@ fn neighbour(direct: bool, routes: &[(u8, u64)]) -> Neighbour {
         network: Network::named("cloud"),
         asleep: false,
     };
-    let address = KnownAddress::of("10.0.0.7:1".parse().unwrap(), SourceKind::Multicast);
+    let address = |text: &&str| KnownAddress::of(text.parse().unwrap(), SourceKind::Multicast);
     Neighbour {
-        announcement: Announcement::sign(&NodeKey::from_seed([1; 32]), message).unwrap(),
+        announcement: Announcement::sign(&NodeKey::from_seed([key; 32]), message).unwrap(),
         description: None,
-        addresses: if direct { vec![address] } else { Vec::new() },
+        addresses: addresses.iter().map(address).collect(),
         routes: routes.iter().map(route).collect(),
     }
 }
@@ -70,16 +75,45 @@ fn a_session_leaves_a_bridge_that_drains_or_costs_much_more() {
     assert_eq!(paths(better(&neighbour(false, &[]), &via(5))), []);
 }
 
+/// What a node knows that registers with bridge 5 at 10.0.0.5.
+fn knowing(nodes: impl IntoIterator<Item = Neighbour>) -> Snapshot {
+    let bridge = BridgeStatus {
+        target: "heard".into(),
+        id: Some(id(5)),
+        first_use: false,
+        state: BridgeState::Registered,
+        end: Some(Arc::new(end(5))),
+        network: None,
+        description: None,
+        observed: None,
+    };
+    Snapshot {
+        network: Network::named("home"),
+        neighbours: nodes.into_iter().map(|node| (node.id(), Arc::new(node))).collect(),
+        bridges: vec![bridge],
+        other_networks: Vec::new(),
+        own_addresses: Vec::new(),
+    }
+}
+
 #[test]
 fn an_incoming_connection_is_direct_unless_it_comes_from_a_bridge() {
-    let bridges = [Arc::new(end(5))];
-    let remote = neighbour(false, &[(5, 100)]);
-    assert_eq!(of_incoming("10.0.0.5:999".parse().unwrap(), Some(&remote), &bridges), via(5));
-    assert_eq!(of_incoming("10.0.0.9:999".parse().unwrap(), Some(&remote), &bridges), Path::Direct);
-    let local = neighbour(true, &[(5, 100)]);
-    assert_eq!(of_incoming("10.0.0.7:999".parse().unwrap(), Some(&local), &bridges), Path::Direct);
-    let mapped = "[::ffff:10.0.0.5]:999".parse().unwrap();
-    assert_eq!(of_incoming(mapped, None, &bridges), Path::Via(vec![id(5)]));
+    let of_incoming = |remote: &str, known: &Snapshot| of_incoming(remote.parse().unwrap(), id(1), known);
+    let remote = knowing([neighbour(false, &[(5, 100)])]);
+    assert_eq!(of_incoming("10.0.0.5:999", &remote), via(5));
+    assert_eq!(of_incoming("10.0.0.9:999", &remote), Path::Direct);
+    let local = knowing([neighbour(true, &[(5, 100)])]);
+    assert_eq!(of_incoming("10.0.0.7:999", &local), Path::Direct);
+    assert_eq!(of_incoming("[::ffff:10.0.0.5]:999", &knowing([])), Path::Via(vec![id(5)]));
+}
+
+#[test]
+fn a_bridge_may_call_from_another_address_than_the_one_that_is_called() {
+    let bridge = node(5, NodeKind::Bridge, &["10.0.0.5:1", "[fe80::5%2]:1"], &[]);
+    let known = knowing([neighbour(false, &[(5, 100)]), bridge]);
+    let remote = |text: &str| of_incoming(text.parse().unwrap(), id(1), &known);
+    assert_eq!(remote("[fe80::5%2]:999"), via(5));
+    assert_eq!(remote("[fe80::6%2]:999"), Path::Direct);
 }
 
 #[test]

@@ -34,8 +34,8 @@ pub fn server() -> Server {
         .http2_keepalive_timeout(Some(KEEP_ALIVE_TIMEOUT))
 }
 
-/// Serves connections until the group ends, each for as long as something is asked on it. Those that are open then end once their calls have, at the latest after
-/// `closing`.
+/// Serves connections until the group ends, each for as long as something is asked on it. Those that are open then end
+/// once their calls have, at the latest after `closing`.
 pub async fn serve(
     group: TaskGroup,
     server: Server,
