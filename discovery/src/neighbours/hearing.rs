@@ -133,15 +133,17 @@ fn renew(
         lease.forget_addresses();
         changes.gone(id, GoneReason::Replaced);
     }
-    let fresh = sequence > lease.sequence;
     let moved = lease.hear(now, announcement, address);
-    let said = fresh && !same_content(&node.announcement, &lease.latest);
+    // A bridge may have told a newer one.
+    let latest = [&lease.latest, &node.announcement].into_iter().max_by_key(|said| said.sequence());
+    let latest = latest.unwrap_or(&lease.latest).clone();
+    let said = !same_content(&node.announcement, &latest);
     let described = description
         .filter(|_| !node.is_described() || said)
-        .filter(|description| description.hash() == lease.latest.description_hash());
+        .filter(|description| description.hash() == latest.description_hash());
     if moved || said || restarted || described.is_some() {
         let node = Arc::make_mut(node);
-        node.announcement = lease.latest.clone();
+        node.announcement = latest;
         node.addresses = lease.addresses();
         node.description = described.or_else(|| node.description.take());
         changes.touch(id);

@@ -31,7 +31,8 @@ impl Neighbours {
             Slot::Occupied(entry) => entry.into_mut(),
             Slot::Vacant(slot) => slot.insert(Entry { node: Arc::new(remote_only(&remote)), lease: None }),
         };
-        update_route(Arc::make_mut(&mut entry.node), entry.lease.is_none(), remote);
+        let heard = entry.lease.as_ref().map_or(0, |lease| lease.sequence);
+        update_route(Arc::make_mut(&mut entry.node), heard, remote);
         if before.is_none_or(|before| before != entry.node) {
             self.changes.touch(id);
         }
@@ -80,9 +81,10 @@ fn remote_only(remote: &Remote) -> Neighbour {
     }
 }
 
-fn update_route(node: &mut Neighbour, remote_only: bool, remote: Remote) {
+/// The newest announcement counts, also of a node that was heard: it may have gone where this one does not hear it.
+fn update_route(node: &mut Neighbour, heard: u64, remote: Remote) {
     let Remote { announcement, description, route, places: _ } = remote;
-    if remote_only && announcement.sequence() >= node.announcement.sequence() {
+    if announcement.sequence() >= node.announcement.sequence().max(heard) {
         node.announcement = announcement;
     }
     if !node.is_described() && description.hash() == node.announcement.description_hash() {

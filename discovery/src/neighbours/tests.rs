@@ -212,6 +212,27 @@ fn what_a_bridge_knows_is_a_floor_for_what_is_heard() {
     assert!(table.hear(start, heard(&node.next(), [10, 0, 0, 1])).is_ok());
 }
 
+#[test]
+fn what_a_bridge_tells_of_a_node_counts_when_it_is_newer_than_what_was_heard() {
+    let (mut table, start, node) = (table(), Instant::now(), announcer(1, "home"));
+    let home = NodeId::from_bytes([8; 32]);
+    table.hear(start, heard(&node.next(), [10, 0, 0, 1])).unwrap();
+    let late = node.next();
+    assert!(node.add_home(home));
+    table.reach(remote(&node, 8, 900)).unwrap();
+    let homes = |table: &Neighbours| table.all()[&node.id()].announcement.homes().to_vec();
+    assert_eq!(homes(&table), [home]);
+    // What was under way for longer changes nothing, and neither does the end of the lease.
+    table.hear(start, heard(&late, [10, 0, 0, 2])).unwrap();
+    assert_eq!(homes(&table), [home]);
+    table.expire(start + LEASE);
+    assert_eq!(homes(&table), [home]);
+    // What it says later counts again.
+    node.remove_home(home);
+    table.hear(start + LEASE, heard(&node.next(), [10, 0, 0, 1])).unwrap();
+    assert_eq!(homes(&table), []);
+}
+
 fn invented(number: u32) -> Announcement {
     let mut seed = [7; 32];
     seed[..4].copy_from_slice(&number.to_be_bytes());
