@@ -11,12 +11,12 @@ use proto::{
 };
 use runtime::{
     TaskGroup, compressed,
-    rpc::{self, AcceptLimits, Reflection, tcp_incoming, tls_incoming, unix_incoming},
+    rpc::{self, AcceptLimits, Services, tcp_incoming, tls_incoming, unix_incoming},
     socket_path,
 };
 use tokio::net::{TcpListener, UnixListener};
 use tokio_util::sync::CancellationToken;
-use tonic::{server::NamedService, service::Routes, transport::Server};
+use tonic::{server::NamedService, transport::Server};
 use tonic_health::{ServingStatus, server::HealthReporter};
 use tracing::info_span;
 
@@ -39,9 +39,8 @@ const DESCRIPTORS: &[&[u8]] = &[proto::DESCRIPTORS, tonic_health::pb::FILE_DESCR
 macro_rules! routes {
     ($($service:expr),+ $(,)?) => {{
         let (health, health_service) = tonic_health::server::health_reporter();
-        let mut routes = Routes::new(compressed!(health_service)).add_service(Reflection::new(DESCRIPTORS));
-        $(routes = routes.add_service($service);)+
-        (routes, health)
+        let services = Services::default().with(compressed!(health_service))$(.with($service))+;
+        (services.reflected(DESCRIPTORS), health)
     }};
 }
 

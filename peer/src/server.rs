@@ -16,7 +16,7 @@ use proto::{
 };
 use runtime::{
     TaskGroup, compressed,
-    rpc::{self, AcceptLimits, Reflection, tcp_incoming, tls_incoming, unix_incoming},
+    rpc::{self, AcceptLimits, Services, tcp_incoming, tls_incoming, unix_incoming},
 };
 use tokio::net::{TcpListener, UnixListener};
 use tonic::{service::Routes, transport::Server};
@@ -67,9 +67,8 @@ pub(crate) async fn serve_greeting(
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_service_status("causeway.greeting.v1.Greeting", tonic_health::ServingStatus::Serving).await;
     let incoming = tcp_incoming(group, listener, AcceptLimits::default());
-    let routes = Routes::new(service)
-        .add_service(compressed!(health_service))
-        .add_service(Reflection::new(DESCRIPTORS));
+    let services = Services::default().with(service).with(compressed!(health_service));
+    let routes = services.reflected(DESCRIPTORS);
     let served = rpc::serve(group.clone(), rpc::server(), routes, incoming, SHUTDOWN_GRACE);
     group.spawn(tracing::info_span!("greeting"), served);
 }
@@ -88,10 +87,8 @@ pub(crate) async fn serve_control(
     health.set_service_status("causeway.control.v1.Messenger", tonic_health::ServingStatus::Serving).await;
     let node = compressed!(NodeServer::new(node));
     let messenger = compressed!(MessengerServer::new(messenger)).max_decoding_message_size(MAX_CONTROL_BYTES);
-    let routes = Routes::new(node)
-        .add_service(messenger)
-        .add_service(compressed!(health_service))
-        .add_service(Reflection::new(DESCRIPTORS));
+    let services = Services::default().with(node).with(messenger).with(compressed!(health_service));
+    let routes = services.reflected(DESCRIPTORS);
     let incoming = unix_incoming(group, listener);
     let served = rpc::serve(group.clone(), Server::builder(), routes, incoming, SHUTDOWN_GRACE);
     group.spawn(tracing::info_span!("control"), served);

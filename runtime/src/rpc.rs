@@ -16,5 +16,5 @@ pub use bind::{BindError, PortChoice, bind_tcp};
 pub use channel::{ConnectError, connect_plain, connect_tls, connect_unix};
 pub use connection::PeerInfo;
 pub use incoming::{AcceptLimits, Incoming, accept, tcp_incoming, tls_incoming, unix_incoming};
-pub use reflection::Reflection;
+pub use reflection::Services;
 pub use server::{serve, server};
