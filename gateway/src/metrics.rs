@@ -10,7 +10,7 @@ use prometheus_client::{
 };
 use prost::Message as _;
 use proto::log::v1::{Event, Kind};
-use runtime::metrics::{Reading, read_at_scrape};
+use runtime::metrics::{Reading, read_at_scrape, read_while_alive};
 use storage::Store;
 use topology::{Counts, Entry};
 
@@ -159,13 +159,9 @@ impl Metrics {
 /// What the store counts for itself.
 pub(crate) fn read_store(registry: &mut Registry, store: &Arc<Store>) {
     // The store closes with its last user, and that is not the metrics port.
-    let store = Arc::downgrade(store);
-    read_at_scrape(registry, move || {
-        let Some(metrics) = store.upgrade().map(|store| store.metrics()) else { return Vec::new() };
-        let last = u64::try_from(metrics.last_commit.as_micros()).unwrap_or(u64::MAX);
-        let last = Reading::gauge("last_commit_microseconds", "How long the last commit took", last);
-        let counters = metrics.counters().map(|(name, help, value)| Reading::counter(name, help, value));
-        counters.into_iter().chain([last]).collect()
+    read_while_alive(registry, store, |store| {
+        let metrics = store.metrics();
+        Reading::all(metrics.counters(), metrics.gauges())
     });
 }
 

@@ -7,7 +7,7 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::Registry,
 };
-use runtime::metrics::{Reading, read_at_scrape};
+use runtime::metrics::{Reading, read_while_alive};
 use storage::Store;
 
 /// Counters of one peer. Clones count into the same.
@@ -62,13 +62,9 @@ impl Metrics {
 /// What the store counts for itself.
 pub(crate) fn read_store(registry: &mut Registry, store: &Arc<Store>) {
     // The store closes with its last user, and that is not the metrics port.
-    let store = Arc::downgrade(store);
-    read_at_scrape(registry, move || {
-        let Some(metrics) = store.upgrade().map(|store| store.metrics()) else { return Vec::new() };
-        let last = u64::try_from(metrics.last_commit.as_micros()).unwrap_or(u64::MAX);
-        let last = Reading::gauge("last_commit_microseconds", "How long the last commit took", last);
-        let counters = metrics.counters().map(|(name, help, value)| Reading::counter(name, help, value));
-        counters.into_iter().chain([last]).collect()
+    read_while_alive(registry, store, |store| {
+        let metrics = store.metrics();
+        Reading::all(metrics.counters(), metrics.gauges())
     });
 }
 

@@ -14,7 +14,7 @@ pub use prometheus_client;
 use prometheus_client::{encoding::text::encode, registry::Registry};
 use tokio::{net::TcpListener, sync::Semaphore};
 
-pub use readings::{Reading, read_at_scrape};
+pub use readings::{Reading, read_at_scrape, read_while_alive};
 
 use crate::{TaskGroup, rpc::accept};
 

@@ -38,6 +38,13 @@ impl Metrics {
             ("damaged_reads", "Reads that met damage", self.damaged_reads),
         ]
     }
+
+    /// What goes up and down, likewise.
+    #[must_use]
+    pub fn gauges(&self) -> [(&'static str, &'static str, u64); 1] {
+        let last = u64::try_from(self.last_commit.as_micros()).unwrap_or(u64::MAX);
+        [("last_commit_microseconds", "How long the last commit took", last)]
+    }
 }
 
 #[derive(Debug, Default)]

@@ -1,6 +1,6 @@
 //! Numbers that somebody else keeps, read at each scrape.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use prometheus_client::{
     collector::Collector,
@@ -28,7 +28,27 @@ pub fn read_at_scrape(registry: &mut Registry, read: impl Fn() -> Vec<Reading> +
     registry.register_collector(Box::new(Readings(read)));
 }
 
+/// The same of something that this does not keep alive; nothing is told once it is gone.
+pub fn read_while_alive<T: Send + Sync + 'static>(
+    registry: &mut Registry,
+    source: &Arc<T>,
+    read: impl Fn(&T) -> Vec<Reading> + Send + Sync + 'static,
+) {
+    let source = Arc::downgrade(source);
+    read_at_scrape(registry, move || source.upgrade().map(|source| read(&source)).unwrap_or_default());
+}
+
 impl Reading {
+    /// Numbers that only grow, then such as go up and down; each with its name and what it says.
+    pub fn all(
+        counters: impl IntoIterator<Item = (&'static str, &'static str, u64)>,
+        gauges: impl IntoIterator<Item = (&'static str, &'static str, u64)>,
+    ) -> Vec<Self> {
+        let counters = counters.into_iter().map(|(name, help, value)| Self::counter(name, help, value));
+        let gauges = gauges.into_iter().map(|(name, help, value)| Self::gauge(name, help, value));
+        counters.chain(gauges).collect()
+    }
+
     /// A number that only grows.
     pub const fn counter(name: &'static str, help: &'static str, value: u64) -> Self {
         Self { name, help, value: Value::Counter(value) }
