@@ -26,6 +26,8 @@ pub enum Context {
     LogHead,
     /// A token that lets one other bridge join.
     Invitation,
+    /// The end of a file of exported logs.
+    Export,
 }
 
 impl Context {
@@ -38,6 +40,7 @@ impl Context {
             Self::Certificate => "causeway/certificate/1",
             Self::LogHead => "causeway/log-head/1",
             Self::Invitation => "causeway/invitation/1",
+            Self::Export => "causeway/export/1",
         }
     }
 

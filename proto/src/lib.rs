@@ -14,6 +14,8 @@
 //! | [`log`] | events and segments |
 //! | [`journal`] | a bridge's local inputs |
 //! | [`control`] | the local control socket |
+//! | [`topology`] | the past of a federation |
+//! | [`export`] | logs in a portable file |
 //! | [`history`] | a peer's history on its disk |
 //!
 //! ```
@@ -52,9 +54,11 @@ macro_rules! package {
 package!(bridge, "causeway.bridge.v1", "A bridge's control port.");
 package!(chat, "causeway.chat.v1", "The session between two peers.");
 package!(control, "causeway.control.v1", "The local control socket.");
+package!(export, "causeway.export.v1", "Logs in a portable file.");
 package!(greeting, "causeway.greeting.v1", "The exchange of descriptions.");
 package!(history, "causeway.history.v1", "A peer's history on its disk.");
 package!(journal, "causeway.journal.v1", "A bridge's local inputs.");
 package!(link, "causeway.link.v1", "Frames and stream headers between bridges.");
 package!(log, "causeway.log.v1", "Events and segments.");
 package!(node, "causeway.node.v1", "Descriptions, announcements and the discovery datagram.");
+package!(topology, "causeway.topology.v1", "The past of a federation.");

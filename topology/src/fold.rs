@@ -48,6 +48,8 @@ pub(crate) struct Fold {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LinkClaim {
     pub(crate) cost_us: u64,
+    /// When it came up.
+    pub(crate) since: Hlc,
 }
 
 /// What folding an event touched.
@@ -99,7 +101,7 @@ impl Fold {
                     touched.peers.push(peer);
                 }
             }
-            Fact::LinkUp(..) | Fact::LinkDown(_) | Fact::LinkCost(..) => self.on_link(&fact, touched),
+            Fact::LinkUp(..) | Fact::LinkDown(_) | Fact::LinkCost(..) => self.on_link(&fact, time, touched),
             other => {
                 touched.bridge = true;
                 self.on_bridge(other, touched);
@@ -139,7 +141,7 @@ impl Fold {
         touched.peers.push(peer);
     }
 
-    fn on_link(&mut self, fact: &Fact, touched: &mut Touched) {
+    fn on_link(&mut self, fact: &Fact, time: Hlc, touched: &mut Touched) {
         let bridge = match fact {
             Fact::LinkUp(bridge, cost_us) => {
                 if self.links.len() >= MAX_LINKS_PER_BRIDGE && !self.links.contains_key(bridge) {
@@ -147,7 +149,7 @@ impl Fold {
                     touched.bridge = true;
                     return;
                 }
-                self.links.insert(*bridge, LinkClaim { cost_us: cost(*cost_us) });
+                self.links.insert(*bridge, LinkClaim { cost_us: cost(*cost_us), since: time });
                 bridge
             }
             Fact::LinkCost(bridge, cost_us) => {

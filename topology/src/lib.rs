@@ -12,6 +12,8 @@
 //! | [`Entry`], [`History`] | stored logs |
 //! | [`Event`], [`segment`], [`frame`] | the encodings that others may implement, with their checks |
 //! | [`journal`] | inputs as records, and their replay |
+//! | [`past`] | what the logs say of any instant, and what changed |
+//! | [`render`] | a state as a picture |
 //! | [`limits`] | every bound |
 //! | [`simulator`] | many bridges in virtual time |
 //!
@@ -52,8 +54,10 @@ mod logs;
 mod now;
 mod output;
 mod own;
+pub mod past;
 mod policy;
 mod random;
+pub mod render;
 mod route;
 mod routes;
 pub mod segment;

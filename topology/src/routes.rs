@@ -15,7 +15,7 @@ use crate::{
     timers::Timer,
 };
 
-use graph::Graph;
+pub(crate) use graph::Graph;
 
 /// Routes as they were computed last.
 #[derive(Debug, Default)]
@@ -46,9 +46,9 @@ pub(crate) enum Traffic {
 
 /// The way to a bridge.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Way {
-    bridges: Arc<[NodeId]>,
-    cost_us: u64,
+pub(crate) struct Way {
+    pub(crate) bridges: Arc<[NodeId]>,
+    pub(crate) cost_us: u64,
 }
 
 impl Routes {
@@ -60,6 +60,69 @@ impl Routes {
     pub(crate) fn due(&self, now: Duration, interval: Duration) -> Duration {
         self.computed_at.map_or(now, |at| (at + interval).max(now))
     }
+}
+
+impl Table {
+    /// The ways from bridge 0 of a graph.
+    pub(crate) fn of(graph: &Graph) -> Self {
+        let layers = graph.layers();
+        let mut ways = BTreeMap::new();
+        for (index, id) in graph.ids.iter().enumerate() {
+            let best = (0..layers.len()).filter_map(|hops| Some((layers[hops][index]?.0, hops))).min();
+            if let Some((cost_us, hops)) = best {
+                ways.insert(*id, Way { bridges: graph.path(&layers, index, hops), cost_us });
+            }
+        }
+        let mut others = graph.by_any_chain();
+        others.retain(|id, _| !ways.contains_key(id));
+        Self { ways, others }
+    }
+
+    /// The way to a home of a peer; `since` tells when the last one was lost.
+    pub(crate) fn way_to(
+        &self,
+        peer: &NodeId,
+        home: &NodeId,
+        since: impl FnOnce() -> Hlc,
+    ) -> Result<&Way, NoRoute> {
+        let (peer, home) = (*peer, *home);
+        self.ways.get(&home).ok_or_else(|| match self.others.get(&home) {
+            Some(Some(bridge)) => NoRoute::Draining { peer, bridge: *bridge },
+            Some(None) => NoRoute::TooFar { peer, home },
+            None => NoRoute::Unreachable { peer, home, since: since() },
+        })
+    }
+
+    /// The bridges on the way to one, and the cost.
+    pub(crate) fn bridge(&self, id: &NodeId) -> Option<&Way> {
+        self.ways.get(id)
+    }
+}
+
+/// The best fit way to one of a peer's homes: registered before heard, then cost, then id. With no way at all, why not,
+/// if some home had a reason.
+pub(crate) fn best_of<'c, 't>(
+    claims: impl Iterator<Item = (NodeId, &'c Claim)>,
+    way: impl Fn(&NodeId) -> Result<&'t Way, NoRoute>,
+    fits: impl Fn(&[NodeId]) -> bool,
+) -> Result<Route, Option<NoRoute>> {
+    let mut best: Option<((bool, u64, NodeId), Route)> = None;
+    let mut reason = None;
+    for (home, claim) in claims {
+        match way(&home) {
+            Ok(way) if !fits(&way.bridges) => {}
+            Ok(way) => {
+                let registered = claim.how == How::Registered;
+                let rank = (!registered, way.cost_us, home);
+                if best.as_ref().is_none_or(|(other, _)| rank < *other) {
+                    let (bridges, cost_us) = (Arc::clone(&way.bridges), way.cost_us);
+                    best = Some((rank, Route { bridges, cost_us, registered, asleep: claim.asleep }));
+                }
+            }
+            Err(why) => reason = Some(why),
+        }
+    }
+    best.map(|(_, route)| route).ok_or(reason)
 }
 
 impl Core {
@@ -155,24 +218,13 @@ impl Core {
         traffic: Traffic,
         fits: impl Fn(&[NodeId]) -> bool,
     ) -> Result<Route, NoRoute> {
-        let mut best: Option<((bool, u64, NodeId), Route)> = None;
-        let mut reason = None;
-        for (home, owner, claim, ..) in self.claims_of(peer) {
-            let way = self.way_to(peer, home, owner, table);
-            match way.and_then(|way| self.check_policies(peer, home, owner, traffic).map(|()| way)) {
-                Ok(way) if !fits(&way.bridges) => {}
-                Ok(way) => {
-                    let registered = claim.how == How::Registered;
-                    let rank = (!registered, way.cost_us, home);
-                    if best.as_ref().is_none_or(|(other, _)| rank < *other) {
-                        let (bridges, cost_us) = (Arc::clone(&way.bridges), way.cost_us);
-                        best = Some((rank, Route { bridges, cost_us, registered, asleep: claim.asleep }));
-                    }
-                }
-                Err(why) => reason = Some(why),
-            }
-        }
-        best.map(|(_, route)| route).ok_or_else(|| reason.unwrap_or_else(|| self.why_unknown(peer)))
+        let claims = self.claims_of(peer).map(|(home, _, claim, ..)| (home, claim));
+        let way = |home: &NodeId| {
+            let owner = &self.owners[home];
+            let way = table.way_to(peer, home, || self.unreachable_since(home, owner))?;
+            self.check_policies(peer, *home, owner, traffic).map(|()| way)
+        };
+        best_of(claims, way, fits).map_err(|reason| reason.unwrap_or_else(|| self.why_unknown(peer)))
     }
 
     /// What the policies of the two ends say. A bridge in between has no say.
@@ -193,21 +245,6 @@ impl Core {
             }
         };
         forbids.map_or(Ok(()), |bridge| Err(NoRoute::Policy { peer: *peer, bridge }))
-    }
-
-    fn way_to<'t>(
-        &self,
-        peer: &NodeId,
-        home: NodeId,
-        owner: &Owner,
-        table: &'t Table,
-    ) -> Result<&'t Way, NoRoute> {
-        let peer = *peer;
-        table.ways.get(&home).ok_or_else(|| match table.others.get(&home) {
-            Some(Some(bridge)) => NoRoute::Draining { peer, bridge: *bridge },
-            Some(None) => NoRoute::TooFar { peer, home },
-            None => NoRoute::Unreachable { peer, home, since: self.unreachable_since(&home, owner) },
-        })
     }
 
     /// When the last way to a bridge was lost; if there was none since the start, the last time of its log.
@@ -232,18 +269,7 @@ impl Core {
 
     /// The ways to all bridges whose first link is not to one of `avoid`.
     pub(crate) fn compute_routes(&self, avoid: &[NodeId]) -> Table {
-        let graph = self.graph(avoid);
-        let layers = graph.layers();
-        let mut ways = BTreeMap::new();
-        for (index, id) in graph.ids.iter().enumerate() {
-            let best = (0..layers.len()).filter_map(|hops| Some((layers[hops][index]?.0, hops))).min();
-            if let Some((cost_us, hops)) = best {
-                ways.insert(*id, Way { bridges: graph.path(&layers, index, hops), cost_us });
-            }
-        }
-        let mut others = graph.by_any_chain();
-        others.retain(|id, _| !ways.contains_key(id));
-        Table { ways, others }
+        Table::of(&self.graph(avoid))
     }
 
     /// Bridges that are reachable and the links that both ends' logs call up.

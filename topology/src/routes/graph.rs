@@ -10,10 +10,10 @@ use identity::NodeId;
 use crate::limits::MAX_HOPS;
 
 /// Bridges by number, and for each the links that count.
-pub(super) struct Graph {
-    pub(super) ids: Vec<NodeId>,
-    pub(super) edges: Vec<Vec<(usize, u64)>>,
-    pub(super) stopping: Vec<bool>,
+pub(crate) struct Graph {
+    pub(crate) ids: Vec<NodeId>,
+    pub(crate) edges: Vec<Vec<(usize, u64)>>,
+    pub(crate) stopping: Vec<bool>,
 }
 
 /// Per number of links: the cost of the best way to each bridge, and the bridge before it.

@@ -1,0 +1,52 @@
+//! Where logs lie that are looked back at.
+
+use crate::{Event, History, Hlc, LogId};
+
+/// Logs at rest.
+pub trait Archive: History + Sync {
+    /// The logs that are held, by id, each with the sequence of its last event, which is at least 1.
+    fn logs(&self) -> Vec<(LogId, u64)>;
+
+    /// What was found wrong with the archive as a whole, as sentences.
+    fn faults(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// Events that are read at once.
+pub(super) const BATCH_EVENTS: usize = 256;
+/// Their bytes.
+pub(super) const BATCH_BYTES: usize = 64 * 1024;
+
+/// The event at a position.
+pub(super) fn event_at(archive: &dyn Archive, log: &LogId, sequence: u64) -> Option<Event> {
+    let entry = archive.read(log, sequence, 1, usize::MAX).into_iter().next()?;
+    Event::decode(&entry.event).ok().filter(|event| event.sequence == sequence)
+}
+
+pub(super) fn time_of(archive: &dyn Archive, log: &LogId, sequence: u64) -> Option<Hlc> {
+    event_at(archive, log, sequence).map(|event| event.time)
+}
+
+/// How many events of a log lie before `until`, or with `inclusive` also at it. Times grow strictly within a log, so few
+/// events need to be read.
+pub(super) fn events_until(
+    archive: &dyn Archive,
+    log: &LogId,
+    last: u64,
+    until: Hlc,
+    inclusive: bool,
+) -> u64 {
+    let lies_before = |sequence: u64| {
+        time_of(archive, log, sequence).is_some_and(|time| time < until || (inclusive && time == until))
+    };
+    if last > 0 && lies_before(last) {
+        return last;
+    }
+    let (mut low, mut high) = (0, last);
+    while low < high {
+        let middle = low + (high - low).div_ceil(2);
+        if lies_before(middle) { low = middle } else { high = middle - 1 }
+    }
+    low
+}

@@ -1,0 +1,144 @@
+//! Which events are asked for.
+
+use std::collections::BTreeSet;
+
+use identity::NodeId;
+use proto::topology::v1;
+
+use crate::{Hlc, LogId};
+
+use super::{
+    Merged, Past, PastError, Placed,
+    archive::events_until,
+    names::Names,
+    tell::{event_id, subject},
+    world::World,
+};
+
+/// A filter whose names were looked up.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    since: Hlc,
+    until: Option<Hlc>,
+    network: Option<String>,
+    node: Option<NodeId>,
+    kinds: BTreeSet<i32>,
+}
+
+/// Events in their order, told.
+#[derive(Debug)]
+pub struct Range<'a> {
+    past: Past<'a>,
+    merged: Merged<'a>,
+    wanted: Wanted,
+    names: Names,
+}
+
+impl Wanted {
+    pub(super) fn lets_through(&self, placed: &Placed, names: &Names) -> bool {
+        let Placed { log, event, .. } = placed;
+        event.time >= self.since
+            && self.until.is_none_or(|until| event.time <= until)
+            && (self.kinds.is_empty() || self.kinds.contains(&event.kind))
+            && self.node.is_none_or(|node| log.owner == node || subject(event) == Some(node))
+            && self.network.as_ref().is_none_or(|wanted| {
+                names.network(&log.owner).is_some_and(|network| is_called(network, wanted))
+            })
+    }
+}
+
+/// Whether a text is a network's name, or `#` and the beginning of its id.
+fn is_called(network: &identity::Network, text: &str) -> bool {
+    text.strip_prefix('#').map_or_else(
+        || network.name == text,
+        |prefix| network.id.is_some_and(|id| !prefix.is_empty() && id.to_string().starts_with(prefix)),
+    )
+}
+
+impl<'a> Past<'a> {
+    /// Looks up the names in a filter.
+    ///
+    /// # Errors
+    /// [`PastError`] for a node that no log names.
+    pub fn wanted(&self, filter: &v1::Filter) -> Result<Wanted, PastError> {
+        let node = match filter.node.as_str() {
+            "" => None,
+            text => {
+                let world = self.world(Hlc(filter.until))?;
+                Some(self.find(&world, &self.names(&world), text)?)
+            }
+        };
+        Ok(Wanted {
+            since: Hlc(filter.since),
+            until: (filter.until > 0).then_some(Hlc(filter.until)),
+            network: (!filter.network.is_empty()).then(|| filter.network.clone()),
+            node,
+            kinds: filter.kinds.iter().copied().collect(),
+        })
+    }
+
+    /// Events that a filter lets through, in their order.
+    pub fn range(&self, wanted: Wanted) -> Range<'a> {
+        let mut parts = Vec::new();
+        for (log, last) in self.archive.logs() {
+            let first = events_until(self.archive, &log, last, wanted.since, false) + 1;
+            let last = wanted.until.map_or(last, |until| events_until(self.archive, &log, last, until, true));
+            if first <= last {
+                parts.push((log, first, last));
+            }
+        }
+        self.following(wanted, parts)
+    }
+
+    /// The events `first..=last` of some logs that a filter lets through. Names are those as of where they begin.
+    pub fn following(&self, wanted: Wanted, parts: impl IntoIterator<Item = (LogId, u64, u64)>) -> Range<'a> {
+        let parts: Vec<_> = parts.into_iter().collect();
+        let before = parts.iter().filter(|(_, first, _)| *first > 1);
+        let begin = before.map(|(log, first, _)| (*log, first - 1));
+        let mut world = World::folded(self.archive, self.verifier, Hlc::default(), begin);
+        world.check_all(self.verifier);
+        let names = self.names(&world);
+        Range { past: *self, merged: Merged::new(self.archive, parts), wanted, names }
+    }
+
+    /// The log and the sequence of an event by its id.
+    ///
+    /// # Errors
+    /// [`PastError`] for what is no id, and for an event that is not held.
+    pub fn event(&self, id: &str) -> Result<(LogId, u64), PastError> {
+        let sequence = id.rsplit_once('.').and_then(|(_, sequence)| sequence.parse::<u64>().ok());
+        let sequence = sequence.filter(|sequence| *sequence > 0);
+        let sequence = sequence.ok_or_else(|| PastError::BadEventId(id.to_owned()))?;
+        let held = self
+            .archive
+            .logs()
+            .into_iter()
+            .find(|(log, last)| sequence <= *last && event_id(log, sequence) == id);
+        held.map(|(log, _)| (log, sequence)).ok_or_else(|| PastError::NoSuchEvent(id.to_owned()))
+    }
+}
+
+impl<'a> Range<'a> {
+    /// The same events untold, and unfiltered but by time.
+    pub(super) fn into_placed(self) -> Merged<'a> {
+        self.merged
+    }
+
+    /// Logs that could not be read to their end, and the first event that was missing.
+    pub fn unreadable(&self) -> &[(LogId, u64)] {
+        self.merged.unreadable()
+    }
+}
+
+impl Iterator for Range<'_> {
+    type Item = v1::Event;
+
+    fn next(&mut self) -> Option<v1::Event> {
+        loop {
+            let placed = self.merged.next()?;
+            if let Some(event) = self.names.tell(&placed, &self.wanted, self.past.verifier) {
+                return Some(event);
+            }
+        }
+    }
+}
