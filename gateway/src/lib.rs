@@ -12,6 +12,7 @@
 //! | `keeper`, `stored_logs`, `loading` | the thread that stores, and reading back |
 //! | `table` | what all others read: peers, routes, bridges |
 //! | `control`, `console`, `greeting`, `serve` | the gRPC services |
+//! | [`past`] | looking back, also at stopped bridges and exported files |
 //! | `admin`, `trust`, `link_list`, `invitation` | what an operator changes |
 //! | `locals` | the peers of the own network |
 //! | `explain`, `report`, `warnings` | what people are told |
@@ -57,6 +58,7 @@ mod loading;
 mod locals;
 mod metrics;
 mod network;
+pub mod past;
 mod policy;
 mod ports;
 pub mod proxy;

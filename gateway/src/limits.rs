@@ -150,3 +150,15 @@ pub const CONTROL_IDLE: Duration = Duration::from_secs(5 * 60);
 
 /// What Peers answers with, bytes: gRPC clients take 4 MiB unless they were told otherwise. More than 10,000 rows.
 pub const MAX_PEERS_BYTES: usize = 4 * 1024 * 1024 - 64 * 1024;
+
+/// Questions about the past that are worked on at once; each may read all logs. The others wait.
+pub const MAX_QUESTIONS: usize = 2;
+
+/// Streams that follow the logs.
+pub const MAX_WATCHERS: usize = 64;
+
+/// Events that wait for whoever follows or reads; reading waits while it is full.
+pub const WATCH_QUEUE: usize = 64;
+
+/// Events that are read at once for whoever follows.
+pub const WATCH_BATCH_EVENTS: usize = 256;

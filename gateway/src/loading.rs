@@ -44,6 +44,11 @@ struct Broken {
     what: String,
 }
 
+/// Whether there is a store in a data directory.
+pub(crate) fn exists(data: &Path) -> bool {
+    data.join(FOLDER).is_dir()
+}
+
 /// Opens the store of a data directory. Blocks.
 pub(crate) fn open(data: &Path) -> Result<Arc<Store>, OpenError> {
     let options = Options { max_logs: MAX_STORED_LOGS, ..Options::default() };

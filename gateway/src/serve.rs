@@ -8,10 +8,11 @@ use proto::{
     bridge::v1::control_server::ControlServer,
     control::v1::{bridge_server::BridgeServer, node_server::NodeServer},
     greeting::v1::greeting_server::GreetingServer,
+    topology::v1::topology_server::TopologyServer,
 };
 use runtime::{
     TaskGroup, compressed,
-    rpc::{self, AcceptLimits, Services, tcp_incoming, tls_incoming, unix_incoming},
+    rpc::{self, AcceptLimits, Guarded, Services, tcp_incoming, tls_incoming, unix_incoming},
     socket_path,
 };
 use tokio::net::{TcpListener, UnixListener};
@@ -25,6 +26,7 @@ use crate::{
     control::ControlService,
     greeting::Greeter,
     limits::{CONTROL_IDLE, CONTROL_MESSAGE_BYTES, CONTROL_REQUESTS_PER_CONNECTION, CONTROL_TIMEOUT},
+    past::TopologyService,
     shared::Shared,
 };
 
@@ -53,9 +55,14 @@ pub(crate) async fn control(
 ) -> Result<(), rustls::Error> {
     let config = Arc::new(server_config(identity, ALPN_H2)?);
     let draining = shared.table.draining();
-    let service = compressed!(ControlServer::new(ControlService::new(shared)))
+    let past = compressed!(TopologyServer::new(TopologyService::new(shared.past.clone(), group.clone())))
         .max_decoding_message_size(CONTROL_MESSAGE_BYTES);
-    let (routes, health) = routes!(service);
+    let control = Arc::new(ControlService::new(shared));
+    let service = compressed!(ControlServer::from_arc(Arc::clone(&control)))
+        .max_decoding_message_size(CONTROL_MESSAGE_BYTES);
+    // The whole past is for operators.
+    let past = Guarded::new(past, move |request| Ok(control.operator(request).map(|_| ())?));
+    let (routes, health) = routes!(service, past);
     tell_health::<ControlServer<ControlService>>(group, health, draining).await;
     let limits = AcceptLimits { idle: CONTROL_IDLE, ..AcceptLimits::default() };
     let incoming = tls_incoming(group, listener, config, limits);
@@ -90,9 +97,12 @@ pub(crate) async fn console(
     let draining = shared.table.draining();
     let bridge = compressed!(BridgeServer::new(BridgeConsole(Arc::clone(&shared))))
         .max_decoding_message_size(CONTROL_MESSAGE_BYTES);
+    let past = shared.past.clone();
     let node =
         compressed!(NodeServer::new(NodeConsole(shared))).max_decoding_message_size(CONTROL_MESSAGE_BYTES);
-    let (routes, health) = routes!(bridge, node);
+    let past = compressed!(TopologyServer::new(TopologyService::new(past, group.clone())))
+        .max_decoding_message_size(CONTROL_MESSAGE_BYTES);
+    let (routes, health) = routes!(bridge, node, past);
     health.set_serving::<NodeServer<NodeConsole>>().await;
     tell_health::<BridgeServer<BridgeConsole>>(group, health, draining).await;
     let incoming = unix_incoming(group, listener);

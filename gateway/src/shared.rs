@@ -16,6 +16,7 @@ use crate::{
     explain::{Explanation, Situation, explain},
     link::Links,
     metrics::Metrics,
+    past::Source,
     ports::Addresses,
     proxy::Proxy,
     stream::{self, Direction, DirectionLabels},
@@ -43,6 +44,8 @@ pub(crate) struct Inner {
     pub(crate) metrics: Metrics,
     /// What links and streams count.
     pub(crate) streams: stream::Metrics,
+    /// The stored logs, to look back at.
+    pub(crate) past: Source,
     pub(crate) group: TaskGroup,
     /// Somebody asked for the end over the local socket.
     pub(crate) stop_asked: Notify,

@@ -8,16 +8,21 @@ use std::{
 use data_encoding::HEXLOWER;
 use identity::NodeId;
 use storage::Log;
-use topology::{Entry, Epoch, History, LogId};
+use tokio::sync::watch;
+use topology::{Entry, Epoch, History, LogId, past::Archive};
 
 /// Every log's name begins with it, the journal's does not.
 pub(crate) const PREFIX: &str = "log/";
 /// The name of the journal.
 pub(crate) const JOURNAL: &str = "journal";
 
-/// The open logs, shared by the thread that writes them and the core that reads them back.
+/// The open logs, shared by the thread that writes them, the core that reads them back, and whoever looks back at them.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct StoredLogs(Arc<Mutex<Shared>>);
+pub(crate) struct StoredLogs {
+    shared: Arc<Mutex<Shared>>,
+    /// Counts up when more is durable.
+    grown: Arc<watch::Sender<u64>>,
+}
 
 #[derive(Debug, Default)]
 struct Shared {
@@ -80,8 +85,18 @@ impl StoredLogs {
         }
     }
 
+    /// More of some log is durable.
+    pub(crate) fn tell_grown(&self) {
+        self.grown.send_modify(|times| *times += 1);
+    }
+
+    /// Counts up when more is durable.
+    pub(crate) fn grown(&self) -> watch::Receiver<u64> {
+        self.grown.subscribe()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Shared> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn readable(&self, id: &LogId) -> Option<(Log, u64)> {
@@ -115,6 +130,20 @@ impl History for StoredLogs {
             entries.push(entry);
         }
         entries
+    }
+}
+
+impl Archive for StoredLogs {
+    fn logs(&self) -> Vec<(LogId, u64)> {
+        let shared = self.lock();
+        let end = |id: &LogId, log: &Log| {
+            let keep = shared.cuts.get(id).map_or(u64::MAX, |cut| cut.keep);
+            log.head().min(keep)
+        };
+        let mut logs: Vec<_> = shared.logs.iter().map(|(id, log)| (*id, end(id, log))).collect();
+        logs.retain(|(_, last)| *last > 0);
+        logs.sort_unstable();
+        logs
     }
 }
 

@@ -7,14 +7,16 @@ mod activity;
 mod bind;
 mod channel;
 mod connection;
+mod guard;
 mod incoming;
 mod places;
 mod reflection;
 mod server;
 
 pub use bind::{BindError, PortChoice, bind_tcp};
-pub use channel::{ConnectError, connect_plain, connect_tls, connect_unix};
+pub use channel::{ConnectError, connect_plain, connect_tls, connect_unix, in_process};
 pub use connection::PeerInfo;
+pub use guard::Guarded;
 pub use incoming::{AcceptLimits, Incoming, accept, tcp_incoming, tls_incoming, unix_incoming};
 pub use reflection::Services;
 pub use server::{serve, server};

@@ -17,7 +17,7 @@ use proto::node::v1::Ports;
 use runtime::{TaskGroup, Unkept};
 use storage::Store;
 use tokio::sync::mpsc;
-use topology::{Config, Core};
+use topology::{Config, Core, Verifier};
 use tracing::info_span;
 
 use super::StartError;
@@ -59,6 +59,8 @@ pub(super) struct Memory {
     pub(super) store: Arc<Store>,
     pub(super) core: Core,
     pub(super) logs: StoredLogs,
+    /// What is known to be signed rightly; shared by all who ask.
+    pub(super) verifier: Arc<dyn Verifier>,
     pub(super) loaded: Loaded,
 }
 
@@ -124,8 +126,9 @@ impl Ground {
     /// Reads the stored logs into a core.
     pub(super) async fn remember(&self, network: &Network) -> Result<Memory, StartError> {
         let logs = StoredLogs::default();
+        let verifier: Arc<dyn Verifier> = Arc::new(Remembering::default());
         let config = Config {
-            verifier: Arc::new(Remembering::default()),
+            verifier: Arc::clone(&verifier),
             ..Config::new(self.description.clone(), network.clone(), self.identity.key().clone())
         };
         let mut core = Core::new(config, Box::new(logs.clone()));
@@ -133,7 +136,7 @@ impl Ground {
         blocking(move || {
             let loaded = loading::load(&data, &store, &logs, &mut core)?;
             tracing::info!(events = loaded.events, logs = logs.len(), "logs loaded");
-            Ok(Memory { store, core, logs, loaded })
+            Ok(Memory { store, core, logs, verifier, loaded })
         })
         .await?
     }

@@ -24,6 +24,7 @@ use crate::{
     link::{DEFAULT_WINDOW_BYTES, Introduction, LinkEvent, LinkParts, Links, Trust, incoming_streams},
     loading::Loaded,
     metrics::{self, Metrics},
+    past::Source,
     ports::{self, Listeners},
     proxy::{Proxy, ProxyParts, limits::ProxyLimits},
     serve,
@@ -91,6 +92,7 @@ async fn assemble(
     let sockets = (link, proxy, event_loop.busy_poll().clone());
     let mut plane = Plane::spawn(&ground, &finding.network, sockets, (&lists, &trust), &carrying);
     let events = std::mem::replace(&mut plane.events, mpsc::channel(1).1);
+    let past = past_of(&ground, &memory);
     let inbox = |kept| Inbox { commands: commanded, links: events, discovery: finding.events, kept };
     let running = Running::spawn(memory, &plane, (beginning(&lists, &trust), warnings), inbox, group)?;
     let itself = own_of(&ground, &finding.network, addresses.link.port());
@@ -109,6 +111,7 @@ async fn assemble(
         admin,
         metrics: running.metrics,
         streams: plane.metrics,
+        past,
         group: group.child(),
         stop_asked: Notify::new(),
     });
@@ -205,6 +208,14 @@ impl Running {
         });
         Ok(Self { changes, metrics, keeper })
     }
+}
+
+/// What was stored, to look back at while the bridge runs.
+fn past_of(ground: &Ground, memory: &Memory) -> Source {
+    let key = Arc::new(ground.identity.key().clone());
+    let (logs, verifier) = (memory.logs.clone(), Arc::clone(&memory.verifier));
+    let news = logs.grown();
+    Source::live(Arc::new(logs), verifier, key, news)
 }
 
 /// What the core begins with.

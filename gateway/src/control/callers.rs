@@ -74,7 +74,7 @@ impl ControlService {
     }
 
     /// An operator.
-    pub(super) fn operator<T>(&self, request: &Request<T>) -> Result<Caller, Refused> {
+    pub(crate) fn operator<T>(&self, request: &Request<T>) -> Result<Caller, Refused> {
         let caller = self.caller(request)?;
         if self.shared.operators.contains(&caller.id) { Ok(caller) } else { Err(Refused::NoOperator) }
     }

@@ -106,6 +106,9 @@ impl Worker {
         }
         self.settle_journal_and_own();
         self.settle_foreign();
+        if weight > 0 {
+            self.logs.tell_grown();
+        }
         self.gauges.waiting.fetch_sub(weight, Ordering::Relaxed);
         self.prune_journal();
         self.measure();

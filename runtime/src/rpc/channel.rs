@@ -12,14 +12,20 @@ use hyper_util::rt::TokioIo;
 use rustls::{ClientConfig, pki_types::ServerName};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
-use tonic::transport::{Channel, Endpoint};
+use tonic::{
+    service::Routes,
+    transport::{Channel, Endpoint, Server},
+};
 use tower::service_fn;
 
 use super::connection::{Duplex, PeerInfo};
+use crate::TaskGroup;
 
 /// The windows of HTTP/2: enough for a LAN and for a bridge's link, little enough for many sessions.
 const STREAM_WINDOW_BYTES: u32 = 1 << 20;
 const CONNECTION_WINDOW_BYTES: u32 = 2 << 20;
+/// What may be under way between a service and a channel of one process.
+const IN_PROCESS_BYTES: usize = 1 << 20;
 /// HTTP/2 pings notice a peer that vanished without a word.
 const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(2);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -108,6 +114,23 @@ pub async fn connect_unix(path: &Path) -> Result<Channel, ConnectError> {
         _ => ConnectError::Io { target: target.clone(), source },
     })?;
     channel(Box::new(stream), target).await
+}
+
+/// Serves routes to nobody but the channel that is given back: what a service answers, without a socket.
+///
+/// # Errors
+/// [`ConnectError::Transport`] when HTTP/2 does not come up, as when the runtime ends.
+pub async fn in_process(group: &TaskGroup, routes: Routes) -> Result<Channel, ConnectError> {
+    let (here, there) = tokio::io::duplex(IN_PROCESS_BYTES);
+    let once = futures_util::stream::once(std::future::ready(Ok::<_, io::Error>(there)));
+    // The connection goes on after the stream of connections ended, until the channel is dropped.
+    let served = Server::builder().serve_with_incoming(routes.prepare(), once);
+    group.spawn(tracing::debug_span!("in-process"), async move {
+        if let Err(error) = served.await {
+            tracing::debug!(%error, "the service of this process ended");
+        }
+    });
+    channel(Box::new(here), "this process".into()).await
 }
 
 async fn within<T>(

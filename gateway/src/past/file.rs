@@ -1,0 +1,100 @@
+//! An exported file.
+
+use std::{
+    fs::File,
+    io::{self, Read as _},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use topology::{
+    LogId, Strict,
+    limits::MAX_EXPORT_BYTES,
+    past::{Archive, Past, export::ExportedLogs},
+};
+
+use super::Source;
+
+/// Why a file cannot be looked at.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FileError {
+    /// The system did not give it.
+    #[error("cannot read {path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Larger than any that is read.
+    #[error("{path} has {bytes} bytes; files of up to {MAX_EXPORT_BYTES} bytes are read")]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its size.
+        bytes: u64,
+    },
+    /// Nothing in it can be used.
+    #[error("{path} holds no log that can be read: {what}")]
+    Nothing {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+}
+
+/// Opens an exported file to look back at. With `checked`, whatever in it does not verify is left out and told in
+/// [`Source::notes`]; without, it is kept for [`Past::verify`] to tell. Blocks.
+///
+/// # Errors
+/// [`FileError`] for what cannot be read at all.
+pub fn open_file(path: &Path, checked: bool) -> Result<Source, FileError> {
+    let mut logs = read(path)?;
+    let notes = if checked { keep_good(&mut logs) } else { Vec::new() };
+    let exporter = logs.exporter();
+    let mut source = Source::at_rest(Arc::new(logs), exporter, None);
+    source.notes = notes;
+    Ok(source)
+}
+
+/// The logs of a file, as far as they can be read.
+pub(super) fn read(path: &Path) -> Result<ExportedLogs, FileError> {
+    let failed = |source| FileError::Io { path: path.to_owned(), source };
+    let file = File::open(path).map_err(failed)?;
+    let bytes = file.metadata().map_err(failed)?.len();
+    if bytes > MAX_EXPORT_BYTES {
+        return Err(FileError::TooLarge { path: path.to_owned(), bytes });
+    }
+    let mut content = Vec::new();
+    // Once more than there was: what grows meanwhile is not read without end.
+    file.take(MAX_EXPORT_BYTES).read_to_end(&mut content).map_err(failed)?;
+    let logs = ExportedLogs::read(&Bytes::from(content));
+    match (logs.logs().is_empty(), logs.faults()) {
+        (true, faults) if !faults.is_empty() => {
+            Err(FileError::Nothing { path: path.to_owned(), what: faults.join("; ") })
+        }
+        _ => Ok(logs),
+    }
+}
+
+/// Cuts every log to what verifies; gives sentences about the rest.
+pub(super) fn keep_good(logs: &mut ExportedLogs) -> Vec<String> {
+    let verified = Past::new(logs, &Strict, None).verify();
+    let mut notes = verified.faults;
+    let mut good = Vec::new();
+    for log in verified.logs {
+        let Ok(id) = LogId::from_fields(&log.owner, &log.epoch) else { continue };
+        good.push((id, log.good));
+        if log.bad > 0 {
+            notes.push(format!(
+                "log {id} ({}) is not good from event {} on: {}; what comes before it is used",
+                log.name, log.bad, log.what
+            ));
+        }
+    }
+    logs.keep(good);
+    notes
+}
