@@ -2,6 +2,7 @@
 
 mod ask;
 mod run;
+mod topology;
 
 use std::path::PathBuf;
 
@@ -13,6 +14,10 @@ pub(crate) use ask::{
     Who,
 };
 pub(crate) use run::{BridgeArgs, Listen, PeerArgs};
+pub(crate) use topology::{
+    DiffArgs, ExportArgs, GraphArgs, GraphFormat, ImportArgs, LogArgs, PathArgs, ShowArgs, SourceArgs,
+    StatsArgs, Topology, TopologyCommand, VerifyArgs, WhyArgs,
+};
 
 const ABOUT: &str = "People message each other directly, without a central server, even across networks.";
 
@@ -132,6 +137,11 @@ pub(crate) enum Command {
     /// How a node is
     #[command(after_help = "Example:\n  causeway status --json")]
     Status(ReadArgs),
+    /// Look back: what happened in the federation, and how it was at any time
+    #[command(
+        after_help = "Example:\n  causeway topology log --since -15m\n  causeway topology why anna --at-time 02:14\n  causeway topology diff \"yesterday 02:00\" \"yesterday 02:30\""
+    )]
+    Topology(Topology),
     /// Find out why nodes do not find each other
     #[command(
         after_help = "Example:\n  causeway doctor --network home\n  causeway doctor --link quic://cloud.example.org:30020/NODEID"

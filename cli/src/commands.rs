@@ -14,6 +14,7 @@ mod policy;
 mod send;
 mod signals;
 mod status;
+mod topology;
 mod trust;
 mod verify;
 
@@ -50,6 +51,7 @@ async fn run_command(command: Command, file: File) -> anyhow::Result<()> {
         Command::Inbox(inbox) => inbox::run(inbox).await,
         Command::Verify(verify) => verify::run(verify).await,
         Command::Status(read) => status::run(read).await,
+        Command::Topology(topology) => topology::run(topology.command).await,
         Command::Doctor(doctor) => doctor::run(doctor).await,
     }
 }

@@ -82,7 +82,8 @@ fn running(kind: Option<Kind>) -> anyhow::Result<Vec<PathBuf>> {
     Ok(all)
 }
 
-fn all(kind: Option<Kind>) -> anyhow::Result<Vec<PathBuf>> {
+/// The data directories there are, of a kind.
+pub(crate) fn all(kind: Option<Kind>) -> anyhow::Result<Vec<PathBuf>> {
     let root = root()?;
     let Ok(entries) = std::fs::read_dir(&root) else { return Ok(Vec::new()) };
     let wanted = |name: &str| match kind {

@@ -9,7 +9,9 @@ mod commands;
 mod data;
 mod exit;
 mod file;
+mod instant;
 mod output;
+mod past;
 mod settings;
 
 use std::process::ExitCode;

@@ -89,9 +89,18 @@ pub(crate) fn time(unix_ms: u64) -> String {
 
 /// The time of day for people, in the machine's time zone.
 pub(crate) fn clock(rfc3339: &str) -> String {
+    local(rfc3339, "%F %T")
+}
+
+/// The same with milliseconds.
+pub(crate) fn clock_millis(rfc3339: &str) -> String {
+    local(rfc3339, "%F %T%.3f")
+}
+
+fn local(rfc3339: &str, format: &str) -> String {
     rfc3339.parse::<jiff::Timestamp>().map_or_else(
         |_| String::new(),
-        |time| time.to_zoned(jiff::tz::TimeZone::system()).strftime("%F %T").to_string(),
+        |time| time.to_zoned(jiff::tz::TimeZone::system()).strftime(format).to_string(),
     )
 }
 

@@ -1,0 +1,161 @@
+//! `causeway topology show`.
+
+use comfy_table::Table;
+use proto::topology::v1::{Bridge, BridgeStatus, Home, Link, Peer, State, StateAtRequest};
+use serde_json::{Value, json};
+
+use super::{call, route_json, route_text};
+use crate::{args::ShowArgs, output, past};
+
+pub(super) async fn run(args: ShowArgs) -> anyhow::Result<()> {
+    let request = StateAtRequest {
+        at: args.at_time.map_or(0, |at| at.end()),
+        at_event: args.at_event.unwrap_or_default(),
+        from: args.from.unwrap_or_default(),
+        known_by: String::new(),
+    };
+    let state = past::open(&args.ask.source).await?.state_at(request).await?.into_inner();
+    if args.ask.json { as_json(&state) } else { as_tables(&state) }
+}
+
+fn as_json(state: &State) -> anyhow::Result<()> {
+    output::object(&json!({
+        "type": "state",
+        "at": state.at_text,
+        "events": state.events,
+        "from": output::id(&state.from),
+    }))?;
+    for network in &state.networks {
+        let id = data_encoding::HEXLOWER.encode(&network.id);
+        output::object(&json!({ "type": "network", "name": network.name, "id": id }))?;
+    }
+    state.bridges.iter().try_for_each(|bridge| output::object(&bridge_json(bridge)))?;
+    state.links.iter().try_for_each(|link| output::object(&link_json(link)))?;
+    Ok(state.peers.iter().try_for_each(|peer| output::object(&peer_json(peer)))?)
+}
+
+fn bridge_json(bridge: &Bridge) -> Value {
+    json!({
+        "type": "bridge",
+        "id": output::id(&bridge.node_id),
+        "name": bridge.name,
+        "network": output::network(bridge.network.as_ref()),
+        "state": status(bridge.status()),
+        "started_at": bridge.started_text,
+        "last_event": bridge.last_event_text,
+        "events": bridge.sequence,
+        "island": bridge.island,
+        "peers": bridge.peers,
+        "forked": bridge.forked,
+    })
+}
+
+fn link_json(link: &Link) -> Value {
+    json!({
+        "type": "link",
+        "one": output::id(&link.one),
+        "one_name": link.one_name,
+        "other": output::id(&link.other),
+        "other_name": link.other_name,
+        "state": if link.one_says_up && link.other_says_up { "up" } else { "half_up" },
+        "one_says_up": link.one_says_up,
+        "other_says_up": link.other_says_up,
+        "cost_us": link.cost_us,
+        "since": link.since_text,
+    })
+}
+
+fn peer_json(peer: &Peer) -> Value {
+    let homes = peer.homes.iter().map(|home| {
+        json!({
+            "bridge": output::id(&home.bridge),
+            "bridge_name": home.bridge_name,
+            "how": home.how,
+            "since": home.since_text,
+        })
+    });
+    json!({
+        "type": "peer",
+        "id": output::id(&peer.node_id),
+        "name": peer.name,
+        "homes": homes.collect::<Vec<_>>(),
+        "asleep": !peer.waker.is_empty(),
+        "route": route_json(peer.route.as_ref()),
+    })
+}
+
+fn as_tables(state: &State) -> anyhow::Result<()> {
+    output::line(&format!(
+        "as of {}, the last of {}",
+        output::clock_millis(&state.at_text),
+        output::count(u32::try_from(state.events).unwrap_or(u32::MAX), "event", "events")
+    ))?;
+    output::line(&format!("\n{}", bridges(state).trim_fmt()))?;
+    match state.links.as_slice() {
+        [] => output::line("\nno links")?,
+        all => output::line(&format!("\n{}", links(all).trim_fmt()))?,
+    }
+    match state.peers.as_slice() {
+        [] => Ok(output::line("\nno peers")?),
+        all => Ok(output::line(&format!("\n{}", peers(all).trim_fmt()))?),
+    }
+}
+
+fn bridges(state: &State) -> Table {
+    let mut table =
+        output::table(&["BRIDGE", "NAME", "NETWORK", "STATE", "ISLAND", "PEERS", "RUNS SINCE", "LAST EVENT"]);
+    for bridge in &state.bridges {
+        let forked = if bridge.forked { ", forked" } else { "" };
+        table.add_row([
+            output::short(&bridge.node_id),
+            output::harmless(&bridge.name),
+            output::harmless(&output::network(bridge.network.as_ref())),
+            format!("{}{forked}", status(bridge.status())),
+            bridge.island.to_string(),
+            bridge.peers.to_string(),
+            output::clock(&bridge.started_text),
+            output::clock(&bridge.last_event_text),
+        ]);
+    }
+    table
+}
+
+fn links(links: &[Link]) -> Table {
+    let mut table = output::table(&["LINK", "", "STATE", "COST", "SINCE"]);
+    for link in links {
+        let (one, other) = (call(&link.one_name, &link.one), call(&link.other_name, &link.other));
+        let state = match (link.one_says_up, link.other_says_up) {
+            (true, true) => "up".to_owned(),
+            (true, false) => format!("only {one} calls it up"),
+            _ => format!("only {other} calls it up"),
+        };
+        table.add_row([one, other, state, format!("{} us", link.cost_us), output::clock(&link.since_text)]);
+    }
+    table
+}
+
+fn peers(peers: &[Peer]) -> Table {
+    let mut table = output::table(&["PEER", "NAME", "HOME", "SINCE", "WAY"]);
+    for peer in peers {
+        let home = |home: &Home| format!("{} ({})", call(&home.bridge_name, &home.bridge), home.how);
+        let homes: Vec<String> = peer.homes.iter().map(home).collect();
+        let since = peer.homes.iter().map(|home| home.since_text.as_str()).min().unwrap_or_default();
+        let asleep = if peer.waker.is_empty() { "" } else { "asleep; " };
+        table.add_row([
+            output::short(&peer.node_id),
+            output::harmless(&peer.name),
+            homes.join(", "),
+            output::clock(since),
+            format!("{asleep}{}", route_text(peer.route.as_ref())),
+        ]);
+    }
+    table
+}
+
+const fn status(status: BridgeStatus) -> &'static str {
+    match status {
+        BridgeStatus::Running | BridgeStatus::Unspecified => "running",
+        BridgeStatus::Draining => "draining",
+        BridgeStatus::Stopped => "stopped",
+    }
+}
