@@ -10,7 +10,7 @@ use bytes::Bytes;
 use prost::Message as _;
 use proto::log::v1;
 
-use crate::{Hash, LogId, id};
+use crate::{Hash, LogId, id, past::Archive};
 
 /// One event as it is stored and read back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,6 +99,14 @@ impl History for MemoryHistory {
         let Some(stored) = logs.get(log) else { return Vec::new() };
         let from = usize::try_from(first.max(1) - 1).unwrap_or(usize::MAX).min(stored.len());
         within(stored[from..].iter(), most, bytes)
+    }
+}
+
+impl Archive for MemoryHistory {
+    fn logs(&self) -> Vec<(LogId, u64)> {
+        let logs = self.lock();
+        let held = logs.iter().filter(|(_, entries)| !entries.is_empty());
+        held.map(|(log, entries)| (*log, entries.len() as u64)).collect()
     }
 }
 

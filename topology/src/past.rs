@@ -83,14 +83,19 @@ impl<'a> Past<'a> {
         }
     }
 
-    /// The state as of an instant, 0 for now, with the names known then.
+    /// The state as of an instant, 0 for now.
     fn world(&self, at: Hlc) -> Result<World, PastError> {
+        self.world_at(at, None)
+    }
+
+    /// The same; of events at that instant only those up to a log in the order of all events.
+    fn world_at(&self, at: Hlc, log: Option<LogId>) -> Result<World, PastError> {
         let (first, last) = self.span().ok_or(PastError::NoEvents)?;
         let at = if at == Hlc::default() { last } else { at };
         if at < first {
             return Err(PastError::BeforeFirst { at, first });
         }
-        Ok(World::at(self.archive, self.verifier, at))
+        Ok(World::at(self.archive, self.verifier, at, log))
     }
 
     /// The names in a world, and of nodes that were there before it.

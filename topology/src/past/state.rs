@@ -21,14 +21,15 @@ impl Past<'_> {
     /// # Errors
     /// [`PastError`] for an instant before the first event, an unknown event or point of view.
     pub fn state_at(&self, request: &v1::StateAtRequest) -> Result<v1::State, PastError> {
-        let at = match request.at_event.as_str() {
-            "" => Hlc(request.at),
+        let (at, log) = match request.at_event.as_str() {
+            "" => (Hlc(request.at), None),
             id => {
                 let (log, sequence) = self.event(id)?;
-                time_of(self.archive, &log, sequence).ok_or_else(|| PastError::NoSuchEvent(id.to_owned()))?
+                let at = time_of(self.archive, &log, sequence);
+                (at.ok_or_else(|| PastError::NoSuchEvent(id.to_owned()))?, Some(log))
             }
         };
-        let mut world = self.world(at)?;
+        let mut world = self.world_at(at, log)?;
         world.check_all(self.verifier);
         let names = self.names(&world);
         let from = self.point_of_view(&world, &names, &request.from)?;

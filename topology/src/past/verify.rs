@@ -25,7 +25,7 @@ impl Past<'_> {
     /// log folds to. What lies behind the last signature that holds is not good.
     pub fn verify(&self) -> v1::VerifyResponse {
         let names = Names::ever(self.archive, self.verifier);
-        let world = World::at(self.archive, self.verifier, Hlc(u64::MAX));
+        let world = World::at(self.archive, self.verifier, Hlc(u64::MAX), None);
         let faults = self.archive.faults();
         let mut response =
             v1::VerifyResponse { good: faults.is_empty(), faults, ..v1::VerifyResponse::default() };

@@ -41,18 +41,21 @@ pub(super) struct Effect {
 }
 
 impl World {
-    /// Folds each bridge's latest epoch that had begun by then, up to then.
-    pub(super) fn at(archive: &dyn Archive, verifier: &dyn Verifier, at: Hlc) -> Self {
+    /// Folds each bridge's latest epoch that had begun by then, up to then. Events at the instant itself count if their
+    /// log does not come after `log` in the order of all events; all of them without it.
+    pub(super) fn at(archive: &dyn Archive, verifier: &dyn Verifier, at: Hlc, log: Option<LogId>) -> Self {
+        let includes = |it: &LogId| log.is_none_or(|log| *it <= log);
         let mut latest: BTreeMap<NodeId, (Epoch, u64)> = BTreeMap::new();
         for (log, last) in archive.logs() {
-            if time_of(archive, &log, 1).is_some_and(|begin| begin <= at) {
+            let begin = time_of(archive, &log, 1);
+            if begin.is_some_and(|begin| begin < at || (begin == at && includes(&log))) {
                 // Logs come by id, so a later epoch of the same owner comes later.
                 latest.insert(log.owner, (log.epoch, last));
             }
         }
         let parts = latest.into_iter().map(|(owner, (epoch, last))| {
             let log = LogId { owner, epoch };
-            (log, events_until(archive, &log, last, at, true))
+            (log, events_until(archive, &log, last, at, includes(&log)))
         });
         Self::folded(archive, verifier, at, parts)
     }
