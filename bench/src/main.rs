@@ -3,6 +3,7 @@
 //! What it is not: the micro-benchmarks, which are `cargo bench` of the crates, and a test: a missed target is shown, and
 //! the exit code is 0 all the same, for the machine may have been busy.
 
+mod past;
 mod relay;
 mod work;
 
@@ -23,6 +24,9 @@ enum Command {
     /// Direct against through two bridges
     #[command(after_help = "Example:\n  cargo run --release -p bench -- relay")]
     Relay(RelayArguments),
+    /// A bridge with a long log: its start, and the state at any time
+    #[command(after_help = "Example:\n  cargo run --release -p bench -- past")]
+    Past,
     /// The other end of the measurements; started by `relay`
     #[command(hide = true)]
     Echo(relay::EchoArguments),
@@ -42,6 +46,7 @@ fn main() -> anyhow::Result<()> {
     runtime.block_on(async {
         match arguments.command {
             Command::Relay(arguments) => relay::run(arguments.quick).await,
+            Command::Past => past::run().await,
             Command::Echo(arguments) => relay::serve(arguments).await,
         }
     })

@@ -20,7 +20,7 @@ use std::{
 use bytes::Bytes;
 use storage::{Health, Log, LogError, Store};
 use tokio::sync::mpsc;
-use topology::{Entry, Epoch, LogId};
+use topology::{Entry, Epoch, LogId, Snapshot};
 
 use crate::{
     limits::STORED_QUEUE,
@@ -36,6 +36,8 @@ pub(crate) enum Write {
     Own { log: LogId, first: u64, entries: Vec<Entry> },
     /// Append to another log.
     Foreign { log: LogId, first: u64, entries: Vec<Entry> },
+    /// Keep a snapshot of a log.
+    Snapshot(Box<Snapshot>),
     /// Cut a log; `number` is from [`StoredLogs::cut`].
     Truncate { log: LogId, keep: u64, number: u64 },
     /// Remove a log; likewise.
@@ -123,7 +125,8 @@ impl Write {
             + match self {
                 Self::Journal(record) => record.len(),
                 Self::Own { entries, .. } | Self::Foreign { entries, .. } => weight(entries),
-                Self::Truncate { .. } | Self::Forget { .. } => 0,
+                // About what it takes while it waits; its peers are shared with the core.
+                Self::Snapshot(_) | Self::Truncate { .. } | Self::Forget { .. } => 0,
             }
     }
 }

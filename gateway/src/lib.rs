@@ -9,7 +9,7 @@
 //! |---|---|
 //! | `bridge` | [`Bridge`]: start and shutdown |
 //! | `actor` | the one task that owns the core |
-//! | `keeper`, `stored_logs`, `loading` | the thread that stores, and reading back |
+//! | `keeper`, `stored_logs`, `snapshots`, `loading` | the thread that stores, and reading back |
 //! | `table` | what all others read: peers, routes, bridges |
 //! | `control`, `console`, `greeting`, `serve` | the gRPC services |
 //! | [`past`] | looking back, also at stopped bridges and exported files |
@@ -67,6 +67,7 @@ mod report;
 mod serve;
 mod settings;
 mod shared;
+mod snapshots;
 mod status;
 mod stored_logs;
 pub mod stream;

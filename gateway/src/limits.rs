@@ -104,9 +104,9 @@ pub const JOURNAL_BYTES: u64 = 256 * 1024 * 1024;
 /// status says so: a journal with a gap would replay to something that never was.
 pub const JOURNAL_WAITING_BYTES: usize = 16 * 1024 * 1024;
 
-/// Logs in the store: those of all bridges that the core keeps, and the journal.
+/// Logs in the store: those of all bridges that the core keeps, each with one of snapshots, and the journal.
 pub const MAX_STORED_LOGS: usize =
-    topology::limits::MAX_BRIDGES * topology::limits::MAX_EPOCHS_PER_BRIDGE + 64;
+    2 * topology::limits::MAX_BRIDGES * topology::limits::MAX_EPOCHS_PER_BRIDGE + 64;
 
 /// Acknowledgements of the storage that wait for the actor. The thread that stores waits while it is full.
 pub const STORED_QUEUE: usize = 4_096;

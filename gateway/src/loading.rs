@@ -3,10 +3,11 @@
 use std::{path::Path, sync::Arc};
 
 use storage::{Log, LogError, OpenError, Options, ReadError, Store};
-use topology::{Core, Entry, LogId};
+use topology::{Core, Entry, LogId, past::Archive as _};
 
 use crate::{
     limits::MAX_STORED_LOGS,
+    snapshots,
     stored_logs::{JOURNAL, PREFIX, StoredLogs, log_of},
 };
 
@@ -69,8 +70,11 @@ pub(crate) fn load(
     let mut loaded = Loaded { events: 0, cut: Vec::new() };
     for name in store.logs(PREFIX) {
         let Some(id) = log_of(&name) else { continue };
-        let log = store.log(&name).map_err(|error| failed(error.to_string()))?;
-        let (events, broken) = load_one(core, id, &log).map_err(|error| failed(error.to_string()))?;
+        logs.insert(id, store.log(&name).map_err(|error| failed(error.to_string()))?);
+    }
+    snapshots::open(store, logs).map_err(|error| failed(error.to_string()))?;
+    for (id, log) in logs.all() {
+        let (events, broken) = load_one(core, id, &log, logs).map_err(|error| failed(error.to_string()))?;
         loaded.events += events;
         if let Some(Broken { position, what }) = broken {
             log.truncate_after(position - 1).map_err(|error| failed(error.to_string()))?;
@@ -82,7 +86,6 @@ pub(crate) fn load(
             tracing::warn!("{sentence}");
             loaded.cut.push(sentence);
         }
-        logs.insert(id, log);
     }
     loaded.cut.extend(mend_journal(store).map_err(|error| failed(error.to_string()))?);
     Ok(loaded)
@@ -102,11 +105,18 @@ fn mend_journal(store: &Store) -> Result<Option<String>, LogError> {
     )))
 }
 
-fn load_one(core: &mut Core, id: LogId, log: &Log) -> Result<(u64, Option<Broken>), ReadError> {
+fn load_one(
+    core: &mut Core,
+    id: LogId,
+    log: &Log,
+    logs: &StoredLogs,
+) -> Result<(u64, Option<Broken>), ReadError> {
     let mut broken = log.damage().map(|damage| Broken { position: damage.position, what: damage.what });
     let end = broken.as_ref().map_or(u64::MAX, |broken| broken.position - 1);
     let mut failure = None;
-    let whole = log.range(0..=end).map_while(|record| match record {
+    let snapshot = logs.snapshot(&id, end.min(log.head())).filter(|snapshot| core.takes(snapshot));
+    let begin = snapshot.as_ref().map_or(0, |snapshot| snapshot.head.sequence + 1);
+    let whole = log.range(begin..=end).map_while(|record| match record {
         Ok((position, record)) => match Entry::decode(record) {
             Ok(entry) => Some(entry),
             Err(error) => {
@@ -123,7 +133,10 @@ fn load_one(core: &mut Core, id: LogId, log: &Log) -> Result<(u64, Option<Broken
             None
         }
     });
-    let outcome = core.load(id, whole);
+    let outcome = match snapshot {
+        Some(snapshot) => core.load_from(snapshot, whole),
+        None => core.load(id, whole),
+    };
     if let Some(error) = failure {
         return Err(error);
     }

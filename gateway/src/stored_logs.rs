@@ -9,7 +9,9 @@ use data_encoding::HEXLOWER;
 use identity::NodeId;
 use storage::Log;
 use tokio::sync::watch;
-use topology::{Entry, Epoch, History, LogId, past::Archive};
+use topology::{Entry, Epoch, History, LogId, Snapshot, past::Archive};
+
+use crate::snapshots;
 
 /// Every log's name begins with it, the journal's does not.
 pub(crate) const PREFIX: &str = "log/";
@@ -27,6 +29,8 @@ pub(crate) struct StoredLogs {
 #[derive(Debug, Default)]
 struct Shared {
     logs: HashMap<LogId, Log>,
+    /// The logs of their snapshots.
+    snapshots: HashMap<LogId, Log>,
     /// Logs that are to be cut: the core must not read above `keep` from the moment it said so.
     cuts: HashMap<LogId, Cut>,
     next_cut: u64,
@@ -61,7 +65,25 @@ impl StoredLogs {
     }
 
     pub(crate) fn remove(&self, id: &LogId) {
-        self.lock().logs.remove(id);
+        let mut shared = self.lock();
+        shared.logs.remove(id);
+        shared.snapshots.remove(id);
+    }
+
+    pub(crate) fn insert_snapshots(&self, id: LogId, log: Log) -> Log {
+        self.lock().snapshots.insert(id, log.clone());
+        log
+    }
+
+    pub(crate) fn snapshots_of(&self, id: &LogId) -> Option<Log> {
+        self.lock().snapshots.get(id).cloned()
+    }
+
+    /// All logs, by id.
+    pub(crate) fn all(&self) -> Vec<(LogId, Log)> {
+        let mut all: Vec<_> = self.lock().logs.iter().map(|(id, log)| (*id, log.clone())).collect();
+        all.sort_unstable_by_key(|(id, _)| *id);
+        all
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -144,6 +166,11 @@ impl Archive for StoredLogs {
         logs.retain(|(_, last)| *last > 0);
         logs.sort_unstable();
         logs
+    }
+
+    fn snapshot(&self, log: &LogId, through: u64) -> Option<Snapshot> {
+        let snapshots = self.snapshots_of(log)?;
+        snapshots::find(&snapshots, through).filter(|snapshot| snapshot.is_of(self))
     }
 }
 

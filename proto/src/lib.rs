@@ -14,6 +14,7 @@
 //! | [`log`] | events and segments |
 //! | [`journal`] | a bridge's local inputs |
 //! | [`control`] | the local control socket |
+//! | [`store`] | what a bridge keeps beside its logs |
 //! | [`topology`] | the past of a federation |
 //! | [`export`] | logs in a portable file |
 //! | [`history`] | a peer's history on its disk |
@@ -61,4 +62,5 @@ package!(journal, "causeway.journal.v1", "A bridge's local inputs.");
 package!(link, "causeway.link.v1", "Frames and stream headers between bridges.");
 package!(log, "causeway.log.v1", "Events and segments.");
 package!(node, "causeway.node.v1", "Descriptions, announcements and the discovery datagram.");
+package!(store, "causeway.store.v1", "What a bridge keeps beside its logs.");
 package!(topology, "causeway.topology.v1", "The past of a federation.");

@@ -23,6 +23,8 @@ pub struct Config {
     pub journal: bool,
     /// The least time between two computations of routes.
     pub route_interval: Duration,
+    /// A snapshot of a log comes out after so many events of it; 0: never.
+    pub snapshot_every: u64,
     /// The time between two comparisons with a neighbour.
     pub compare_interval: Duration,
 }
@@ -60,6 +62,7 @@ impl Config {
             signer: Arc::new(key),
             verifier: Arc::new(Strict),
             journal: true,
+            snapshot_every: limits::SNAPSHOT_EVERY,
             route_interval: limits::ROUTE_INTERVAL,
             compare_interval: limits::COMPARE_INTERVAL,
         }

@@ -1,6 +1,7 @@
 //! What one bridge's log says: the fold of its latest epoch.
 
 mod claim;
+mod snapshot;
 
 use std::collections::BTreeMap;
 
@@ -17,6 +18,7 @@ use crate::{
 
 pub(crate) use claim::{Claim, Record};
 use claim::{Left, fingerprint, supports};
+pub use snapshot::{BadSnapshot, Snapshot};
 
 /// The state of one log after some of its events. It depends on them alone.
 #[derive(Debug, Clone, Default)]
@@ -25,6 +27,8 @@ pub(crate) struct Fold {
     pub(crate) through: u64,
     /// The time of the last one.
     pub(crate) time: Hlc,
+    /// The time of the first one.
+    pub(crate) started: Hlc,
     pub(crate) network: Option<Network>,
     pub(crate) description: Option<Signed>,
     pub(crate) draining: bool,
@@ -41,7 +45,8 @@ pub(crate) struct Fold {
     pub(crate) substance: u64,
     pub(crate) bad_checkpoint: Option<u64>,
     checkpoint: u64,
-    forks: usize,
+    /// The sequences of the proofs of forks.
+    pub(crate) forks: Vec<u64>,
 }
 
 /// A claimed link.
@@ -74,8 +79,8 @@ impl Fold {
             Some(Fact::Checkpoint(checkpoint)) => {
                 touched.bad_checkpoint |= self.on_checkpoint(event.sequence, &checkpoint);
             }
-            Some(Fact::Fork(proof)) if self.forks < MAX_FORKS_PER_BRIDGE => {
-                self.forks += 1;
+            Some(Fact::Fork(proof)) if self.forks.len() < MAX_FORKS_PER_BRIDGE => {
+                self.forks.push(event.sequence);
                 touched.forks.push(proof);
             }
             Some(fact) => {
@@ -83,6 +88,9 @@ impl Fold {
                 touched.substance = true;
                 self.on_fact(fact, event.time, touched);
             }
+        }
+        if event.sequence == 1 {
+            self.started = event.time;
         }
         (self.through, self.time) = (event.sequence, event.time);
     }

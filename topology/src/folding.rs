@@ -1,10 +1,11 @@
 //! From durable events to the state: loading, folding, and what follows from a change.
 
 use identity::NodeId;
+use proto::log::v1;
 
 use crate::{
-    Core, Entry, Head, Hlc, LogId, NO_HASH, Output, Warning,
-    event::Event,
+    Core, Entry, Head, Hlc, LogId, NO_HASH, Output, Snapshot, Warning,
+    event::{Event, Fact},
     fold::{Fold, Touched},
     fork,
     limits::MAX_SEGMENT_BYTES,
@@ -36,30 +37,59 @@ impl Core {
     /// [`Damaged`] when an entry does not fit, or the end is not signed (a write that was cut off). What comes before is
     /// loaded; cut the stored log after `good`, and tell a person if it is not just the end.
     pub fn load(&mut self, log: LogId, entries: impl IntoIterator<Item = Entry>) -> Result<u64, Damaged> {
-        let (good, what) = self.load_until(log, entries, |entry, _| !entry.signature.is_empty());
+        let (good, what) = self.load_until(log, None, entries, |entry, _| !entry.signature.is_empty());
         what.map_or(Ok(good), |what| Err(Damaged { log, good, what }))
+    }
+
+    /// The same from a snapshot on, which [`takes`](Self::takes) it and whose hash is that of the stored entry: the
+    /// entries are those behind it. The chain before it is not checked again.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_from(
+        &mut self,
+        snapshot: Snapshot,
+        entries: impl IntoIterator<Item = Entry>,
+    ) -> Result<u64, Damaged> {
+        let log = snapshot.head.log;
+        let (good, what) =
+            self.load_until(log, Some(snapshot), entries, |entry, _| !entry.signature.is_empty());
+        what.map_or(Ok(good), |what| Err(Damaged { log, good, what }))
+    }
+
+    /// Whether a log may be loaded from this snapshot: not beyond a fork that is known by now.
+    pub fn takes(&self, snapshot: &Snapshot) -> bool {
+        let fork = self.forks.point(&snapshot.head.log);
+        fork.is_none_or(|fork| snapshot.head.sequence < fork.sequence)
     }
 
     /// Loads a log of a replay, whose heads may be unsigned, up to a head that was loaded back then.
     pub(crate) fn load_unsigned(&mut self, head: Head, entries: impl IntoIterator<Item = Entry>) {
-        self.load_until(head.log, entries, |_, sequence| sequence == head.sequence);
+        self.load_until(head.log, None, entries, |_, sequence| sequence == head.sequence);
     }
 
     /// Loads a log up to the last entry that `is_end` accepts. Gives that and what was wrong afterwards.
     fn load_until(
         &mut self,
         log: LogId,
+        snapshot: Option<Snapshot>,
         entries: impl IntoIterator<Item = Entry>,
         is_end: impl Fn(&Entry, u64) -> bool,
     ) -> (u64, Option<String>) {
         let mut chain = Chain { log, sequence: 0, hash: NO_HASH, time: Hlc::default() };
+        let (mut fold, mut bytes) = (Fold::default(), 0);
+        if let Some(snapshot) = snapshot {
+            (chain.sequence, chain.hash, chain.time) =
+                (snapshot.head.sequence, snapshot.head.hash, snapshot.time);
+            (fold, bytes) = (snapshot.fold, snapshot.bytes);
+        }
         let mut good = chain.clone();
         let mut waiting = Vec::new();
         let folds = !self.forks.is_overtaken(&log)
             && self.owners.get(&log.owner).is_none_or(|it| it.folded.is_none_or(|at| at < log.epoch));
-        let mut fold = Fold::default();
         let mut touched = Touched::default();
-        let (mut what, mut bytes) = (None, 0);
+        touched.forks.extend(self.proofs_in(&log, &fold));
+        let mut what = None;
         let fork = self.forks.point(&log);
         let at_edge = |chain: &Chain| fork.is_some_and(|fork| chain.sequence + 1 == fork.sequence);
         let mut beyond = false;
@@ -80,7 +110,11 @@ impl Core {
             let vouched = at_edge(&chain) && fork.is_some_and(|fork| fork.previous == chain.hash);
             if vouched || is_end(&entry, chain.sequence) {
                 good = chain.clone();
+                let before = fold.through;
                 waiting.drain(..).filter(|_| folds).for_each(|event| fold.apply(&event, &mut touched));
+                if folds && self.is_place(before, fold.through) {
+                    self.keep_snapshot(&good, bytes, &fold);
+                }
                 // The result says who is there; what was touched on the way would grow without bound.
                 touched.peers.clear();
                 touched.links.clear();
@@ -95,6 +129,17 @@ impl Core {
         }
         self.take_loaded(&good, bytes, folds.then_some(fold), touched);
         (good.sequence, what)
+    }
+
+    /// The proofs of forks that a log's events hold.
+    fn proofs_in(&self, log: &LogId, fold: &Fold) -> Vec<v1::ForkProof> {
+        let entries = fold.forks.iter().flat_map(|at| self.history.read(log, *at, 1, MAX_SEGMENT_BYTES));
+        let events = entries.filter_map(|entry| Event::decode(&entry.event).ok());
+        let proofs = events.filter_map(|event| match event.fact() {
+            Some(Fact::Fork(proof)) => Some(proof),
+            _ => None,
+        });
+        proofs.collect()
     }
 
     fn take_loaded(&mut self, end: &Chain, bytes: u64, fold: Option<Fold>, touched: Touched) {
@@ -138,13 +183,40 @@ impl Core {
             touched.bridge = true;
         }
         if owner.folded == Some(log.epoch) {
+            let before = owner.fold.through;
             for event in entries.iter().filter_map(|entry| Event::decode(&entry.event).ok()) {
                 if event.sequence == owner.fold.through + 1 {
                     owner.fold.apply(&event, &mut touched);
                 }
             }
+            self.snapshot_after(log, before);
             self.after_fold(log.owner, touched);
         }
+    }
+
+    /// Has a snapshot kept when the fold of a log has passed the place for one since `before`.
+    fn snapshot_after(&mut self, id: LogId, before: u64) {
+        let (Some(owner), Some(log)) = (self.owners.get(&id.owner), self.logs.find(&id)) else { return };
+        if owner.fold.through != log.stored || !self.is_place(before, owner.fold.through) {
+            return;
+        }
+        let fold = owner.fold.clone();
+        let unstored: usize = log.unstored.iter().map(|run| run.bytes).sum();
+        let bytes = log.bytes.saturating_sub(unstored as u64);
+        let end = Chain { log: id, sequence: log.stored, hash: log.stored_hash, time: fold.time };
+        self.keep_snapshot(&end, bytes, &fold);
+    }
+
+    /// Whether the place for a snapshot lies between two positions.
+    fn is_place(&self, before: u64, through: u64) -> bool {
+        let every = self.config.snapshot_every;
+        every > 0 && before / every != through / every
+    }
+
+    fn keep_snapshot(&mut self, end: &Chain, bytes: u64, fold: &Fold) {
+        let head = Head { log: end.log, sequence: end.sequence, hash: end.hash };
+        let snapshot = Snapshot { head, time: end.time, bytes, fold: fold.clone() };
+        self.out.push(Output::Snapshot(Box::new(snapshot)));
     }
 
     /// Folds the latest epoch of a bridge again from its first event on.

@@ -69,6 +69,7 @@ pub use config::{Config, Signer, Strict, Unsigned, Verifier};
 pub use core::Core;
 pub use counts::Counts;
 pub use event::{BadEvent, Event};
+pub use fold::{BadSnapshot, Snapshot};
 pub use folding::Damaged;
 pub use history::{BadEntry, Entry, History, MemoryHistory};
 pub use id::{Epoch, Hash, Head, LogId, NO_HASH, WrongLength};

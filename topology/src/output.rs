@@ -6,7 +6,7 @@ use bytes::Bytes;
 use identity::NodeId;
 use proto::link::v1::{Close, Frame};
 
-use crate::{Entry, LinkId, LogId};
+use crate::{Entry, LinkId, LogId, Snapshot};
 
 /// What must be done, in this order. Writes (`Journal` to `Forget`) go to storage in order; the core is told of
 /// durability by [`Input::Appended`](crate::Input::Appended) and [`Input::Stored`](crate::Input::Stored).
@@ -46,6 +46,9 @@ pub enum Output {
         /// Which.
         log: LogId,
     },
+    /// Keep a snapshot of a log's fold, if there is room: a later start, and looks back, begin there. Losing it loses
+    /// nothing.
+    Snapshot(Box<Snapshot>),
     /// Send a frame, encoded by [`frame::encode`](crate::frame::encode). What is under way on a link is bounded by
     /// [`LINK_WINDOW_BYTES`](crate::limits::LINK_WINDOW_BYTES).
     Send {

@@ -243,6 +243,7 @@ impl Simulation {
             Output::Close { link, .. } => self.drop_link(link),
             Output::Warn(warning) => self.warnings.push((node, warning)),
             Output::Journal(record) => self.nodes[node].journal.push(record),
+            Output::Snapshot(snapshot) => self.nodes[node].disk.keep_snapshot(&snapshot),
             Output::PeersChanged(_) | Output::BridgesChanged(_) => {}
         }
     }

@@ -25,6 +25,7 @@ impl Actor {
                 let number = self.logs.cut(log, 0);
                 self.keeper.write(Write::Forget { log, number });
             }
+            Output::Snapshot(snapshot) => self.keeper.write(Write::Snapshot(snapshot)),
             Output::Send { link, frame } => self.send(link, &frame),
             Output::Close { link, reason, .. } => self.close(link, &reason),
             Output::PeersChanged(ids) => self.changed_peers.extend(ids),

@@ -11,7 +11,7 @@ use std::{
 
 use storage::{LogError, Store};
 use tokio::sync::mpsc;
-use topology::{Entry, LogId};
+use topology::{Entry, LogId, Snapshot};
 
 use super::{
     Gauges, Kept, Write,
@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     limits::{JOURNAL_BYTES, JOURNAL_WAITING_BYTES, STORE_RETRY, WRITES_PER_BATCH},
+    snapshots,
     stored_logs::{JOURNAL, StoredLogs},
 };
 
@@ -89,11 +90,13 @@ impl Worker {
     fn store_batch(&mut self, batch: Vec<Write>) {
         let weight: usize = batch.iter().map(Write::bytes).sum();
         self.foreign.retry(Instant::now());
+        let mut taken = Vec::new();
         for write in batch {
             match write {
                 Write::Journal(record) => self.journal_push(record),
                 Write::Own { log, first, entries } => self.own_push(log, first, &entries),
                 Write::Foreign { log, first, entries } => self.foreign.append(log, first, &entries),
+                Write::Snapshot(snapshot) => taken.push(snapshot),
                 Write::Truncate { log, keep, number } => {
                     self.settle_foreign();
                     self.foreign.truncate(log, keep, number);
@@ -106,12 +109,22 @@ impl Worker {
         }
         self.settle_journal_and_own();
         self.settle_foreign();
+        taken.iter().for_each(|snapshot| self.keep_snapshot(snapshot));
         if weight > 0 {
             self.logs.tell_grown();
         }
         self.gauges.waiting.fetch_sub(weight, Ordering::Relaxed);
         self.prune_journal();
         self.measure();
+    }
+
+    /// Behind what it is made of, and only if there is room.
+    fn keep_snapshot(&self, snapshot: &Snapshot) {
+        let log = snapshot.head.log;
+        match snapshots::keep(&self.store, &self.logs, snapshot) {
+            Ok(kept) => tracing::debug!(%log, through = snapshot.head.sequence, kept, "a snapshot"),
+            Err(error) => tracing::debug!(%log, %error, "a snapshot was not kept"),
+        }
     }
 
     fn journal_push(&mut self, record: bytes::Bytes) {

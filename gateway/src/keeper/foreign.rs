@@ -17,6 +17,7 @@ use topology::{Entry, LogId};
 use super::{Kept, open};
 use crate::{
     limits::STORE_RETRY,
+    snapshots,
     stored_logs::{StoredLogs, name_of},
 };
 
@@ -192,7 +193,11 @@ impl Foreign {
         let Some(&Cut { keep, number }) = self.uncut.get(&id) else { return Ok(()) };
         let done = match keep {
             Some(keep) => open(&self.store, &self.logs, id).and_then(|log| log.truncate_after(keep)),
-            None => self.store.remove(&name_of(&id)),
+            // The snapshots first: without the log nobody would look for them.
+            None => match self.store.remove(&snapshots::name(&id)) {
+                Ok(()) | Err(LogError::NotFound) => self.store.remove(&name_of(&id)),
+                Err(error) => Err(error),
+            },
         };
         match done {
             Ok(()) | Err(LogError::NotFound) => {

@@ -8,13 +8,13 @@ use std::{
 use identity::keyfile;
 use storage::{LogError, OpenError, Store};
 use topology::{
-    Entry, History, LogId,
+    Entry, History, LogId, Snapshot,
     past::{Archive, export::ExportedLogs},
 };
 
 use super::{FileError, Source};
 use crate::{
-    loading,
+    loading, snapshots,
     stored_logs::{PREFIX, StoredLogs, log_of, name_of},
 };
 
@@ -79,6 +79,10 @@ impl Archive for Opened {
     fn logs(&self) -> Vec<(LogId, u64)> {
         Archive::logs(&self.logs)
     }
+
+    fn snapshot(&self, log: &LogId, through: u64) -> Option<Snapshot> {
+        self.logs.snapshot(log, through)
+    }
 }
 
 /// Opens the logs in the data directory of a bridge that does not run. Blocks.
@@ -98,12 +102,14 @@ pub fn open_directory(data: &Path) -> Result<Source, DirectoryError> {
 }
 
 fn stored(data: &Path, store: &Store) -> Result<StoredLogs, DirectoryError> {
+    let failed = |source| DirectoryError::Log { folder: data.to_owned(), source };
     let logs = StoredLogs::default();
     for name in store.logs(PREFIX) {
         let Some(id) = log_of(&name) else { continue };
         let log = store.log(&name);
-        logs.insert(id, log.map_err(|source| DirectoryError::Log { folder: data.to_owned(), source })?);
+        logs.insert(id, log.map_err(failed)?);
     }
+    snapshots::open(store, &logs).map_err(failed)?;
     Ok(logs)
 }
 

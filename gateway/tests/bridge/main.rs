@@ -11,6 +11,7 @@ mod full_disk;
 mod invitations;
 mod journal;
 mod operators;
+mod past;
 mod policy;
 mod registering;
 mod restart;

@@ -102,12 +102,16 @@ impl Node {
         LinkUrl { host_port: self.bridge.addresses().link.to_string(), id: self.id() }
     }
 
+    pub(crate) async fn local(&self) -> Channel {
+        connect_unix(self.bridge.socket()).await.unwrap()
+    }
+
     pub(crate) async fn console(&self) -> BridgeClient<Channel> {
-        BridgeClient::new(connect_unix(self.bridge.socket()).await.unwrap())
+        BridgeClient::new(self.local().await)
     }
 
     pub(crate) async fn node_console(&self) -> NodeClient<Channel> {
-        NodeClient::new(connect_unix(self.bridge.socket()).await.unwrap())
+        NodeClient::new(self.local().await)
     }
 
     pub(crate) async fn status(&self) -> StatusResponse {

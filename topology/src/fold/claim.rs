@@ -93,6 +93,10 @@ impl Left {
         self.by_id.get(peer).copied()
     }
 
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&NodeId, (Hlc, LeftReason))> {
+        self.by_id.iter().map(|(peer, left)| (peer, *left))
+    }
+
     pub(super) fn insert(&mut self, peer: NodeId, time: Hlc, reason: LeftReason) {
         self.remove(&peer);
         self.by_id.insert(peer, (time, reason));

@@ -108,6 +108,7 @@ impl Replay {
             signer: Arc::clone(&self.signer),
             verifier: Arc::new(Strict) as Arc<dyn Verifier>,
             journal: false,
+            snapshot_every: 0,
             route_interval: limits::ROUTE_INTERVAL,
             compare_interval: limits::COMPARE_INTERVAL,
         })

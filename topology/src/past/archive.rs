@@ -1,11 +1,18 @@
 //! Where logs lie that are looked back at.
 
-use crate::{Event, History, Hlc, LogId};
+use crate::{Event, History, Hlc, LogId, Snapshot};
 
 /// Logs at rest.
 pub trait Archive: History + Sync {
     /// The logs that are held, by id, each with the sequence of its last event, which is at least 1.
     fn logs(&self) -> Vec<(LogId, u64)>;
+
+    /// The last snapshot of a log's fold that goes no further than `through`, if one is kept. Its hash must be that of the
+    /// log there.
+    fn snapshot(&self, log: &LogId, through: u64) -> Option<Snapshot> {
+        let _ = (log, through);
+        None
+    }
 
     /// What was found wrong with the archive as a whole, as sentences.
     fn faults(&self) -> Vec<String> {

@@ -113,8 +113,8 @@ impl Comparison<'_> {
                 }
                 (Some(before), Some(after)) => {
                     if before.epoch != after.epoch {
-                        let text = format!("bridge {name} started again at {}", rfc3339(after.started));
-                        let words = [rfc3339(before.started), rfc3339(after.started)];
+                        let text = format!("bridge {name} started again at {}", rfc3339(after.fold.started));
+                        let words = [rfc3339(before.fold.started), rfc3339(after.fold.started)];
                         self.put(ChangeKind::BridgeRestarted, (&id, None), words, text);
                     }
                     let words = [word(status(before)), word(status(after))];

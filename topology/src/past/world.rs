@@ -3,17 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use identity::NodeId;
-use proto::log::v1::LeftReason;
+use proto::log::v1::{self, LeftReason};
 
 use crate::{
     Epoch, Event, Hash, Hlc, LogId, NoRoute, Route, Verifier,
+    event::Fact,
     fold::{Claim, Fold, Touched},
     fork::{self, Forks},
     limits::MAX_CLAIMS_PER_PEER,
     routes::{Graph, Table, best_of},
 };
 
-use super::archive::{Archive, BATCH_BYTES, BATCH_EVENTS, events_until, time_of};
+use super::archive::{Archive, BATCH_BYTES, BATCH_EVENTS, event_at, events_until, time_of};
 
 /// What all logs together said at some instant. Unlike a bridge's core it takes nobody's side: who can reach whom is
 /// asked for a bridge.
@@ -29,7 +30,6 @@ pub(super) struct World {
 #[derive(Debug, Default)]
 pub(super) struct Past {
     pub(super) epoch: Option<Epoch>,
-    pub(super) started: Hlc,
     pub(super) fold: Fold,
 }
 
@@ -69,6 +69,7 @@ impl World {
     ) -> Self {
         let mut world = Self { at, ..Self::default() };
         for (log, through) in parts {
+            world.begin(archive, &log, through, verifier);
             while world.position(&log) < through {
                 let before = world.position(&log);
                 let left = usize::try_from(through - before).unwrap_or(usize::MAX);
@@ -84,11 +85,36 @@ impl World {
         world
     }
 
+    /// Begins with the last snapshot of a log up to `through`, if there is one.
+    fn begin(&mut self, archive: &dyn Archive, log: &LogId, through: u64, verifier: &dyn Verifier) {
+        let Some(snapshot) = archive.snapshot(log, through) else { return };
+        let past = self.bridges.entry(log.owner).or_default();
+        if past.epoch.is_some_and(|epoch| epoch >= log.epoch) {
+            return;
+        }
+        *past = Past { epoch: Some(log.epoch), fold: snapshot.fold };
+        self.events += past.fold.through;
+        self.at = self.at.max(past.fold.time);
+        let proofs: Vec<_> = past.fold.forks.iter().filter_map(|at| event_at(archive, log, *at)).collect();
+        for event in proofs {
+            if let Some(Fact::Fork(proof)) = event.fact() {
+                self.note_fork(&proof, verifier);
+            }
+        }
+    }
+
+    fn note_fork(&mut self, proof: &v1::ForkProof, verifier: &dyn Verifier) {
+        if let Some((log, point)) = fork::verify(proof, verifier) {
+            let bridges = &self.bridges;
+            self.forks.insert(log, point, proof.clone(), |id| bridges.contains_key(id));
+        }
+    }
+
     /// Takes an event of a log: one of an earlier epoch than that which is folded, or out of its order, changes nothing.
     pub(super) fn apply(&mut self, log: &LogId, event: &Event, verifier: &dyn Verifier) -> Effect {
         let past = self.bridges.entry(log.owner).or_default();
         if past.epoch.is_none_or(|epoch| epoch < log.epoch) && event.sequence == 1 {
-            *past = Past { epoch: Some(log.epoch), started: event.time, fold: Fold::default() };
+            *past = Past { epoch: Some(log.epoch), fold: Fold::default() };
         }
         if past.epoch != Some(log.epoch) || event.sequence != past.fold.through + 1 {
             return Effect::default();
@@ -97,11 +123,7 @@ impl World {
         past.fold.apply(event, &mut touched);
         self.events += 1;
         self.at = self.at.max(event.time);
-        let forks = touched.forks.iter().filter_map(|proof| Some((fork::verify(proof, verifier)?, proof)));
-        for ((log, point), proof) in forks.collect::<Vec<_>>() {
-            let known: BTreeSet<NodeId> = self.bridges.keys().copied().collect();
-            self.forks.insert(log, point, proof.clone(), |id| known.contains(id));
-        }
+        touched.forks.iter().for_each(|proof| self.note_fork(proof, verifier));
         let policy = touched.policy.is_some();
         Effect { ways: touched.bridge || policy || !touched.links.is_empty() || !touched.forks.is_empty() }
     }

@@ -5,11 +5,16 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use crate::{Entry, History, LogId, history::within};
+use bytes::Bytes;
+
+use crate::{Entry, History, LogId, Snapshot, history::within, past::Archive};
 
 /// Logs as one bridge wrote them, and how far they are durable. Clones share them.
 #[derive(Debug, Clone, Default)]
-pub struct Disk(Arc<Mutex<BTreeMap<LogId, Stored>>>);
+pub struct Disk {
+    logs: Arc<Mutex<BTreeMap<LogId, Stored>>>,
+    snapshots: Arc<Mutex<BTreeMap<(LogId, u64), Bytes>>>,
+}
 
 #[derive(Debug, Default)]
 struct Stored {
@@ -69,8 +74,23 @@ impl Disk {
         *self.lock() = stored.collect();
     }
 
+    /// Keeps a snapshot, encoded as on a real disk.
+    pub fn keep_snapshot(&self, snapshot: &Snapshot) {
+        let key = (snapshot.head.log, snapshot.head.sequence);
+        self.lock_snapshots().insert(key, snapshot.encode());
+    }
+
+    /// How many snapshots are kept.
+    pub fn snapshots(&self) -> usize {
+        self.lock_snapshots().len()
+    }
+
+    fn lock_snapshots(&self) -> MutexGuard<'_, BTreeMap<(LogId, u64), Bytes>> {
+        self.snapshots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<LogId, Stored>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.logs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -80,5 +100,23 @@ impl History for Disk {
         let Some(stored) = logs.get(log) else { return Vec::new() };
         let from = (first.max(1) as usize - 1).min(stored.entries.len());
         within(stored.entries[from..].iter(), most, bytes)
+    }
+}
+
+impl Archive for Disk {
+    fn logs(&self) -> Vec<(LogId, u64)> {
+        let logs = self.lock();
+        let held = logs.iter().filter(|(_, stored)| !stored.entries.is_empty());
+        held.map(|(log, stored)| (*log, stored.entries.len() as u64)).collect()
+    }
+
+    fn snapshot(&self, log: &LogId, through: u64) -> Option<Snapshot> {
+        let kept: Vec<Bytes> = {
+            let snapshots = self.lock_snapshots();
+            let until = snapshots.range((*log, 0)..=(*log, through));
+            until.rev().map(|(_, bytes)| bytes.clone()).collect()
+        };
+        let mut read = kept.into_iter().filter_map(|bytes| Snapshot::decode(bytes).ok());
+        read.find(|snapshot| snapshot.is_of(self))
     }
 }

@@ -10,7 +10,7 @@ use proto::{
 };
 
 use super::{Disk, Remembering, Settings, Simulation};
-use crate::{Config, Core, Input, PeerSeen, Policy, Start};
+use crate::{Config, Core, Input, PeerSeen, Policy, Start, past::Archive as _};
 
 /// A bridge.
 #[derive(Debug)]
@@ -85,6 +85,7 @@ impl Node {
         let mut config = Config::new(bridge(&key), network, key.clone());
         config.verifier = verifier;
         config.journal = settings.journals;
+        config.snapshot_every = settings.snapshot_every;
         config.route_interval = settings.route_interval;
         Self {
             key,
@@ -115,7 +116,15 @@ impl Node {
         let mut core = Core::new(self.config.clone(), Box::new(self.disk.clone()));
         for (log, entries) in self.disk.logs() {
             let length = entries.len() as u64;
-            let good = core.load(log, entries).unwrap_or_else(|damaged| damaged.good);
+            let snapshot = self.disk.snapshot(&log, length).filter(|snapshot| core.takes(snapshot));
+            let outcome = match snapshot {
+                Some(snapshot) => {
+                    let behind = usize::try_from(snapshot.head.sequence).unwrap_or(usize::MAX);
+                    core.load_from(snapshot, entries.into_iter().skip(behind))
+                }
+                None => core.load(log, entries),
+            };
+            let good = outcome.unwrap_or_else(|damaged| damaged.good);
             if good < length {
                 self.disk.truncate(&log, good);
             }

@@ -27,6 +27,8 @@ pub struct Settings {
     pub peers: bool,
     /// Keep the journals, for replay.
     pub journals: bool,
+    /// The cores' [`Config::snapshot_every`](crate::Config::snapshot_every).
+    pub snapshot_every: u64,
     /// The cores' [`Config::route_interval`](crate::Config::route_interval).
     pub route_interval: Duration,
     /// Frames go through their encoding, as on a real link; otherwise only their size is computed.
@@ -46,6 +48,7 @@ impl Default for Settings {
             detect: Duration::from_secs(1),
             peers: true,
             journals: false,
+            snapshot_every: 0,
             route_interval: limits::ROUTE_INTERVAL,
             encode: true,
         }

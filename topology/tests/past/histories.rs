@@ -34,7 +34,12 @@ pub(crate) const BRIDGES: usize = 4;
 
 /// Lets it happen, and then lets everybody hear of it.
 pub(crate) fn lived(seed: u64, steps: &[Step]) -> Simulation {
-    let mut simulation = Simulation::new(Settings { bridges: BRIDGES, seed, ..Settings::default() });
+    lived_with(Settings { bridges: BRIDGES, seed, ..Settings::default() }, steps)
+}
+
+/// The same with other settings.
+pub(crate) fn lived_with(settings: Settings, steps: &[Step]) -> Simulation {
+    let mut simulation = Simulation::new(settings);
     simulation
         .run_until(Duration::from_secs(30), Simulation::converged)
         .expect("no convergence at the start");

@@ -3,10 +3,13 @@
 use bytes::Bytes;
 use identity::NodeKey;
 use proptest::prelude::*;
-use topology::past::export::{ExportedLogs, Writer};
+use topology::{
+    past::export::{ExportedLogs, Writer},
+    simulator::Settings,
+};
 
 use crate::histories::{
-    BRIDGES, Step, all_answers, archive, difference, events, lived, past, state_at_event,
+    BRIDGES, Step, all_answers, archive, difference, events, lived, lived_with, past, state_at_event,
 };
 
 fn step() -> impl Strategy<Value = Step> {
@@ -40,6 +43,21 @@ proptest! {
         Writer::new(&first, &NodeKey::generate()).write(1, "test", put).unwrap();
         let read = ExportedLogs::read(&file.into());
         prop_assert_eq!(difference(&answers, &all_answers(past(&read))), None);
+    }
+
+    #[test]
+    fn snapshots_change_neither_what_a_bridge_does_after_a_restart_nor_any_answer(
+        seed in any::<u64>(),
+        every in 1..4_u64,
+        steps in prop::collection::vec(step(), 4..14),
+    ) {
+        let answers = all_answers(past(&archive(&lived(seed, &steps), 0)));
+        let settings = Settings { bridges: BRIDGES, seed, snapshot_every: every, ..Settings::default() };
+        let simulation = lived_with(settings, &steps);
+        for node in &simulation.nodes {
+            prop_assert!(node.disk.snapshots() > 0);
+            prop_assert_eq!(difference(&answers, &all_answers(past(&node.disk))), None, "every {}", every);
+        }
     }
 
     #[test]
