@@ -17,6 +17,11 @@ impl Instant {
         self.0 << COUNTER_BITS
     }
 
+    /// Milliseconds since 1970.
+    pub(crate) fn millis(self) -> i64 {
+        i64::try_from(self.0).unwrap_or(i64::MAX)
+    }
+
     /// The hybrid time at which it ends.
     pub(crate) const fn end(self) -> u64 {
         self.begin() | ((1 << COUNTER_BITS) - 1)

@@ -88,6 +88,7 @@ pub(crate) fn load(
         }
     }
     loaded.cut.extend(mend_journal(store).map_err(|error| failed(error.to_string()))?);
+    logs.set_journal(store.log(JOURNAL).map_err(|error| failed(error.to_string()))?);
     Ok(loaded)
 }
 

@@ -4,6 +4,7 @@
 mod directory;
 mod file;
 mod service;
+mod simulate;
 
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ pub use topology::{past::KINDS, render};
 pub use directory::{DirectoryError, import, open_directory};
 pub use file::{FileError, open_file};
 pub(crate) use service::TopologyService;
+pub use simulate::{DropLink, Run, SimulateError, Simulated, simulate_file};
 
 use crate::verifier::Remembering;
 

@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use bytes::Bytes;
 use data_encoding::HEXLOWER;
 use identity::NodeId;
 use storage::Log;
@@ -31,6 +32,7 @@ struct Shared {
     logs: HashMap<LogId, Log>,
     /// The logs of their snapshots.
     snapshots: HashMap<LogId, Log>,
+    journal: Option<Log>,
     /// Logs that are to be cut: the core must not read above `keep` from the moment it said so.
     cuts: HashMap<LogId, Cut>,
     next_cut: u64,
@@ -77,6 +79,10 @@ impl StoredLogs {
 
     pub(crate) fn snapshots_of(&self, id: &LogId) -> Option<Log> {
         self.lock().snapshots.get(id).cloned()
+    }
+
+    pub(crate) fn set_journal(&self, log: Log) {
+        self.lock().journal = Some(log);
     }
 
     /// All logs, by id.
@@ -172,6 +178,13 @@ impl Archive for StoredLogs {
         let snapshots = self.snapshots_of(log)?;
         snapshots::find(&snapshots, through).filter(|snapshot| snapshot.is_of(self))
     }
+
+    fn journal(&self) -> Option<Box<dyn Iterator<Item = Bytes> + '_>> {
+        let journal = self.lock().journal.clone()?;
+        // What is damaged, and what lies behind it, is no part of it.
+        let records = journal.iter().map_while(|record| record.ok().map(|(_, record)| record));
+        Some(Box::new(records))
+    }
 }
 
 #[cfg(test)]
@@ -185,7 +198,7 @@ mod tests {
     }
 
     fn entry(n: u8) -> Entry {
-        Entry { event: vec![n; 10].into(), hash: [n; 32], signature: bytes::Bytes::new() }
+        Entry { event: vec![n; 10].into(), hash: [n; 32], signature: Bytes::new() }
     }
 
     #[test]

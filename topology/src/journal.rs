@@ -13,9 +13,11 @@ use std::time::Duration;
 use crate::{Core, Epoch, Head, Input, LinkId, LogId, Now, PeerSeen, Policy, Start};
 
 mod replay;
+mod simulate;
 
 pub(crate) use replay::keep;
 pub use replay::{Replay, ReplayError};
+pub use simulate::{Outcome, WhatIf, first_difference, simulate};
 
 /// A record that cannot be read. The journal is damaged, or written by a newer version.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

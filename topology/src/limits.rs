@@ -131,8 +131,8 @@ pub const WANT_TIMEOUT: Duration = Duration::from_secs(1);
 /// The least time between two computations of routes.
 pub const ROUTE_INTERVAL: Duration = Duration::from_millis(50);
 
-/// The largest item of an exported file: a segment of 48 KiB of events with room to spare.
-pub const MAX_EXPORT_ITEM_BYTES: usize = 128 * 1024;
+/// The largest item of an exported file: the largest record of a journal, 256 KiB, with room to spare.
+pub const MAX_EXPORT_ITEM_BYTES: usize = 320 * 1024;
 /// The largest exported file that is read, bytes. It is held in memory.
 pub const MAX_EXPORT_BYTES: u64 = 4 * 1024 * 1024 * 1024;
 /// Events about a peer in the answer to why it is known.

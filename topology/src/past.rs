@@ -13,6 +13,7 @@ mod archive;
 mod diff;
 mod error;
 pub mod export;
+mod journal;
 mod merge;
 mod names;
 mod path;
@@ -31,6 +32,7 @@ use proto::topology::v1;
 use crate::{Hlc, LogId, Verifier};
 
 pub use archive::Archive;
+pub use diff::compare;
 pub use error::PastError;
 pub use merge::{Merged, Placed};
 pub use query::{Range, Wanted};

@@ -1,6 +1,6 @@
 //! The options of `causeway topology`.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, str::FromStr};
 
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use discovery::Target;
@@ -22,7 +22,7 @@ pub(crate) enum TopologyCommand {
     Log(LogArgs),
     /// Networks, bridges, links and peers as they were
     #[command(
-        after_help = "Examples:\n  causeway topology show\n  causeway topology show --at-time \"02:14\"\n  causeway topology show --at-event abcdefgh.0193a0b1c2d3.17 --json"
+        after_help = "Examples:\n  causeway topology show\n  causeway topology show --at-time \"02:14\"\n  causeway topology show --at-time 02:14 --known-by attic\n  causeway topology show --at-event abcdefgh.0193a0b1c2d3.17 --json"
     )]
     Show(ShowArgs),
     /// What joined, left, moved, linked or broke between two times
@@ -46,11 +46,18 @@ pub(crate) enum TopologyCommand {
     #[command(after_help = "Example:\n  causeway topology verify --file incident.causeway")]
     Verify(VerifyArgs),
     /// Write the signed logs to one file, which anybody can verify and look at without the network
-    #[command(after_help = "Example:\n  causeway topology export incident.causeway")]
+    #[command(
+        after_help = "Example:\n  causeway topology export incident.causeway\n  causeway topology export incident.causeway --journal"
+    )]
     Export(ExportArgs),
     /// Put the logs of such a file into a data directory: a new one to look at, or that of a bridge that does not run
     #[command(after_help = "Example:\n  causeway topology import incident.causeway --data ./incident")]
     Import(ImportArgs),
+    /// Replay a bridge's exported journal through the core, as it was or with changes, and compare what comes out
+    #[command(
+        after_help = "Examples:\n  causeway topology simulate incident.causeway\n  causeway topology simulate incident.causeway --drop-link \"attic/rack@02:14\""
+    )]
+    Simulate(SimulateArgs),
 }
 
 /// Whose logs.
@@ -123,6 +130,9 @@ pub(crate) struct ShowArgs {
     /// Show the ways from this bridge (default: the one that is asked)
     #[arg(long, value_name = "BRIDGE")]
     pub(crate) from: Option<String>,
+    /// Only what this bridge knew then, by its journal, and what was so that it did not know
+    #[arg(long, value_name = "BRIDGE", conflicts_with_all = ["from", "at_event"])]
+    pub(crate) known_by: Option<String>,
     #[command(flatten)]
     pub(crate) ask: AskArgs,
 }
@@ -149,6 +159,9 @@ pub(crate) struct WhyArgs {
     /// Show the way from this bridge (default: the one that is asked)
     #[arg(long, value_name = "BRIDGE")]
     pub(crate) from: Option<String>,
+    /// Only what this bridge knew then, by its journal
+    #[arg(long, value_name = "BRIDGE")]
+    pub(crate) known_by: Option<String>,
     #[command(flatten)]
     pub(crate) ask: AskArgs,
 }
@@ -213,8 +226,53 @@ pub(crate) struct VerifyArgs {
 pub(crate) struct ExportArgs {
     /// The file, which must not exist; `-` for standard output
     pub(crate) output: PathBuf,
+    /// With the bridge's own journal: what it saw and received, and when. It is needed to say what the bridge knew, and to
+    /// simulate
+    #[arg(long)]
+    pub(crate) journal: bool,
+    /// And with the addresses in it, of peers and of bridges
+    #[arg(long, requires = "journal")]
+    pub(crate) addresses: bool,
     #[command(flatten)]
     pub(crate) source: SourceArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct SimulateArgs {
+    /// A file that `causeway topology export --journal` wrote
+    pub(crate) file: PathBuf,
+    /// Another source of randomness than the run had
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) seed: Option<u64>,
+    /// What if the bridge's link between A and B had gone down at a time, and stayed down: names or ids with `-` between
+    /// them, or with `/` where a name has a `-`; repeatable
+    #[arg(long = "drop-link", value_name = "A-B@TIME")]
+    pub(crate) drop_links: Vec<DropLink>,
+    /// One JSON object per line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// A link that goes down at a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DropLink {
+    pub(crate) one: String,
+    pub(crate) other: String,
+    pub(crate) at: Instant,
+}
+
+impl FromStr for DropLink {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let form = "a link and a time look like attic-rack@02:14, or attic/rack@02:14";
+        let (link, at) = text.rsplit_once('@').ok_or(form)?;
+        let (one, other) = link.split_once('/').or_else(|| link.split_once('-')).ok_or(form)?;
+        if one.is_empty() || other.is_empty() {
+            return Err(form.into());
+        }
+        Ok(Self { one: one.into(), other: other.into(), at: at.parse()? })
+    }
 }
 
 #[derive(Debug, ClapArgs)]

@@ -6,6 +6,7 @@ mod graph;
 mod log;
 mod path;
 mod show;
+mod simulate;
 mod stats;
 mod verify;
 mod why;
@@ -26,6 +27,7 @@ pub(super) async fn run(command: TopologyCommand) -> anyhow::Result<()> {
         TopologyCommand::Stats(args) => stats::run(args).await,
         TopologyCommand::Verify(args) => verify::run(args).await,
         TopologyCommand::Export(args) => export::export(args).await,
+        TopologyCommand::Simulate(args) => simulate::run(args).await,
         TopologyCommand::Import(args) => export::import(args).await,
     }
 }

@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use bytes::Bytes;
 use identity::keyfile;
 use storage::{LogError, OpenError, Store};
 use topology::{
@@ -15,7 +16,7 @@ use topology::{
 use super::{FileError, Source};
 use crate::{
     loading, snapshots,
-    stored_logs::{PREFIX, StoredLogs, log_of, name_of},
+    stored_logs::{JOURNAL, PREFIX, StoredLogs, log_of, name_of},
 };
 
 /// Why the logs in a data directory cannot be looked at. Nothing was changed.
@@ -83,6 +84,10 @@ impl Archive for Opened {
     fn snapshot(&self, log: &LogId, through: u64) -> Option<Snapshot> {
         self.logs.snapshot(log, through)
     }
+
+    fn journal(&self) -> Option<Box<dyn Iterator<Item = Bytes> + '_>> {
+        Archive::journal(&self.logs)
+    }
 }
 
 /// Opens the logs in the data directory of a bridge that does not run. Blocks.
@@ -110,6 +115,9 @@ fn stored(data: &Path, store: &Store) -> Result<StoredLogs, DirectoryError> {
         logs.insert(id, log.map_err(failed)?);
     }
     snapshots::open(store, &logs).map_err(failed)?;
+    if !store.logs(JOURNAL).is_empty() {
+        logs.set_journal(store.log(JOURNAL).map_err(failed)?);
+    }
     Ok(logs)
 }
 

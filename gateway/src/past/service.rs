@@ -150,12 +150,13 @@ impl Topology for TopologyService {
 
     type ExportStream = Pieces;
 
-    async fn export(&self, _request: Request<ExportRequest>) -> Result<Response<Pieces>, Status> {
+    async fn export(&self, request: Request<ExportRequest>) -> Result<Response<Pieces>, Status> {
         let Some(key) = self.source.key.clone() else {
             return Err(Status::failed_precondition(
                 "only a bridge can export: it signs the file, and here is no bridge's key",
             ));
         };
+        let ExportRequest { journal, addresses } = request.into_inner();
         let source = self.source.clone();
         let place = self.place().await?;
         let (pieces, queue) = mpsc::channel(WATCH_QUEUE);
@@ -163,8 +164,10 @@ impl Topology for TopologyService {
             let _place = place;
             let put = |data: Bytes| pieces.blocking_send(Ok(ExportPiece { data }));
             let now = wall::now_ms().unsigned_abs();
+            let writer = Writer::new(&*source.archive, &key);
+            let writer = if journal { writer.with_journal(addresses) } else { writer };
             // It fails when whoever asked went away.
-            let _ = Writer::new(&*source.archive, &key).write(now, env!("CARGO_PKG_VERSION"), put);
+            let _ = writer.write(now, env!("CARGO_PKG_VERSION"), put);
         });
         Ok(Response::new(Box::pin(ReceiverStream::new(queue))))
     }

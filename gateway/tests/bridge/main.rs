@@ -10,6 +10,7 @@ mod flood;
 mod full_disk;
 mod invitations;
 mod journal;
+mod journals;
 mod operators;
 mod past;
 mod policy;

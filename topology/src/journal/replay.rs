@@ -8,11 +8,15 @@ use prost::Message as _;
 use proto::journal::v1::{Record, record};
 
 use super::{BadRecord, Recorded, decode};
-use crate::{Config, Core, Entry, Head, LogId, MemoryHistory, Output, Signer, Strict, Verifier, limits};
+use crate::{
+    Config, Core, Entry, Head, LogId, MemoryHistory, Output, Signer, Strict, Verifier, limits, past::Archive,
+};
 
 /// Replays a journal from its first `Start` on and keeps what the core would have stored.
 #[derive(Debug)]
-pub struct Replay {
+pub struct Replay<'a> {
+    /// Where logs are that a run loaded and no record gives.
+    logs: Option<&'a dyn Archive>,
     signer: Arc<dyn Signer>,
     history: MemoryHistory,
     core: Option<Core>,
@@ -41,10 +45,27 @@ pub enum ReplayError {
     },
 }
 
-impl Replay {
+impl<'a> Replay<'a> {
     /// A replay without the bridge's key gives the same events with unsigned heads: pass [`Unsigned`](crate::Unsigned).
     pub fn new(signer: Arc<dyn Signer>) -> Self {
-        Self { signer, history: MemoryHistory::default(), core: None, outputs: Vec::new() }
+        Self { logs: None, signer, history: MemoryHistory::default(), core: None, outputs: Vec::new() }
+    }
+
+    /// Logs that a run found on its disk and that no record before it gives come from here: a journal that was shortened
+    /// does not tell of them.
+    #[must_use]
+    pub fn with_logs(self, logs: &'a dyn Archive) -> Self {
+        Self { logs: Some(logs), ..self }
+    }
+
+    /// What is stored so far.
+    pub fn history(&self) -> &MemoryHistory {
+        &self.history
+    }
+
+    /// What was stored.
+    pub fn into_history(self) -> MemoryHistory {
+        self.history
     }
 
     /// Takes the next record; gives what the core wanted done.
@@ -78,6 +99,7 @@ impl Replay {
     /// A new run: what the run before had not made durable is gone.
     fn begin(&self, bytes: &Bytes, heads: &[Head]) -> Result<Core, ReplayError> {
         let mut core = Core::new(self.config(bytes)?, Box::new(self.history.clone()));
+        self.complete(heads);
         let logs: BTreeMap<LogId, Vec<Entry>> = self.history.logs().into_iter().collect();
         for head in heads {
             let (log, found) = (head.log, head.sequence);
@@ -95,6 +117,20 @@ impl Replay {
             core.load_unsigned(*head, entries);
         }
         Ok(core)
+    }
+
+    /// Fetches logs that the records so far do not give as far as a run found them.
+    fn complete(&self, heads: &[Head]) {
+        let Some(archive) = self.logs else { return };
+        let have: BTreeMap<LogId, u64> = Archive::logs(&self.history).into_iter().collect();
+        for head in heads {
+            let have = have.get(&head.log).copied().unwrap_or(0);
+            if have < head.sequence {
+                let missing = usize::try_from(head.sequence - have).unwrap_or(usize::MAX);
+                let entries = archive.read(&head.log, have + 1, missing, usize::MAX);
+                self.history.store(head.log, have + 1, &entries);
+            }
+        }
     }
 
     fn config(&self, bytes: &Bytes) -> Result<Config, ReplayError> {

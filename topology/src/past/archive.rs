@@ -1,5 +1,7 @@
 //! Where logs lie that are looked back at.
 
+use bytes::Bytes;
+
 use crate::{Event, History, Hlc, LogId, Snapshot};
 
 /// Logs at rest.
@@ -11,6 +13,11 @@ pub trait Archive: History + Sync {
     /// log there.
     fn snapshot(&self, log: &LogId, through: u64) -> Option<Snapshot> {
         let _ = (log, through);
+        None
+    }
+
+    /// The records of the journal of the bridge whose archive it is, from the oldest on; `None` where there is none.
+    fn journal(&self) -> Option<Box<dyn Iterator<Item = Bytes> + '_>> {
         None
     }
 

@@ -42,6 +42,19 @@ impl Past<'_> {
     }
 }
 
+/// What the end of one history has otherwise than the end of another.
+///
+/// # Errors
+/// [`PastError::NoEvents`] when one of them is empty.
+pub fn compare(one: &Past<'_>, other: &Past<'_>) -> Result<Vec<v1::Change>, PastError> {
+    let mut worlds = [one.world(Hlc::default())?, other.world(Hlc::default())?];
+    for (past, world) in [one, other].into_iter().zip(&mut worlds) {
+        world.check_all(past.verifier);
+    }
+    let names = [one.names(&worlds[0]), other.names(&worlds[1])];
+    Ok(changes([&worlds[0], &worlds[1]], &names))
+}
+
 /// Two worlds, their names, and what was found to differ.
 struct Comparison<'a> {
     worlds: [&'a World; 2],

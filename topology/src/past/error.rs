@@ -43,6 +43,23 @@ pub enum PastError {
         /// What was asked for.
         name: String,
     },
+    /// Nothing says what a bridge knew.
+    #[error(
+        "there is no journal here, and only a journal says what its bridge knew: ask that bridge, or a file exported there \
+         with --journal"
+    )]
+    NoJournal,
+    /// The journal is another bridge's.
+    #[error("the journal here is that of {owner}; what {asked} knew only its own journal says")]
+    OthersJournal {
+        /// Whose it is.
+        owner: NodeId,
+        /// Whose was needed.
+        asked: NodeId,
+    },
+    /// The journal does not go back that far.
+    #[error("the journal begins later: what is older was dropped, or the bridge did not run yet")]
+    JournalBegins,
     /// There is no such event.
     #[error("no event {0} is held here; `causeway topology log --json` shows the ids of events")]
     NoSuchEvent(String),

@@ -7,6 +7,7 @@ use identity::{Context, NodeId, NodeKey};
 use prost::Message as _;
 use proto::{
     export::v1::{End, Header, Item, item},
+    journal::v1::{Record, record::Input},
     log::v1::Segment,
 };
 
@@ -32,6 +33,8 @@ pub struct Writer<'a> {
     key: &'a NodeKey,
     hasher: blake3::Hasher,
     segments: u64,
+    /// Whether the journal is to be in it, and with addresses.
+    journal: Option<bool>,
 }
 
 /// The logs of a file, as far as they could be read; [`Past::verify`](super::Past::verify) tells what of them is good.
@@ -40,13 +43,20 @@ pub struct ExportedLogs {
     exporter: Option<NodeId>,
     exported_ms: u64,
     logs: BTreeMap<LogId, Vec<Entry>>,
+    journal: Vec<Bytes>,
     faults: Vec<String>,
 }
 
 impl<'a> Writer<'a> {
     /// A file of what an archive holds, signed with the exporter's key.
     pub fn new(archive: &'a dyn Archive, key: &'a NodeKey) -> Self {
-        Self { archive, key, hasher: blake3::Hasher::new(), segments: 0 }
+        Self { archive, key, hasher: blake3::Hasher::new(), segments: 0, journal: None }
+    }
+
+    /// With the records of the journal; without `addresses`, those in them are left out.
+    #[must_use]
+    pub fn with_journal(self, addresses: bool) -> Self {
+        Self { journal: Some(addresses), ..self }
     }
 
     /// Gives the file's pieces one after the other to `put`, until that fails.
@@ -66,6 +76,13 @@ impl<'a> Writer<'a> {
         put(self.item(item::Item::Header(header)))?;
         for (log, last) in self.archive.logs() {
             self.write_log(&log, last, &mut put)?;
+        }
+        if let Some(addresses) = self.journal {
+            for record in self.archive.journal().into_iter().flatten() {
+                let record = if addresses { record } else { without_addresses(&record) };
+                put(self.item(item::Item::Record(record)))?;
+                self.segments += 1;
+            }
         }
         let hash = *self.hasher.finalize().as_bytes();
         let signature = self.key.sign(Context::Export, &signed_body(self.segments, &hash));
@@ -98,6 +115,21 @@ impl<'a> Writer<'a> {
         self.hasher.update(&piece);
         piece
     }
+}
+
+/// A record of a journal without the addresses that it names. The core makes nothing of them, so it replays to the same.
+fn without_addresses(record: &Bytes) -> Bytes {
+    let Ok(mut record) = Record::decode(record.clone()) else { return record.clone() };
+    match &mut record.input {
+        Some(Input::PeerSeen(seen)) => seen.address.clear(),
+        Some(Input::LinkUp(up)) => up.address.clear(),
+        Some(Input::DialFailed(failed)) => {
+            failed.address.clear();
+            failed.reason.clear();
+        }
+        _ => {}
+    }
+    record.encode_to_vec().into()
 }
 
 fn signed_body(segments: u64, hash: &Hash) -> [u8; 40] {
@@ -161,6 +193,10 @@ impl Reading {
             match item(&mut rest).map_err(|what| format!("byte {at}: {what}"))? {
                 item::Item::Header(header) if at == MAGIC.len() => self.on_header(&header),
                 item::Item::Segment(segment) if at > MAGIC.len() => self.on_segment(at, &segment),
+                item::Item::Record(record) if at > MAGIC.len() => {
+                    self.segments += 1;
+                    self.found.journal.push(record);
+                }
                 item::Item::End(end) => {
                     self.on_end(&end, &file[..at]).map_err(|what| format!("byte {at}: {what}"))?;
                     return if rest.is_empty() { Ok(()) } else { Err("something follows the end".into()) };
@@ -242,6 +278,10 @@ impl Archive for ExportedLogs {
     fn logs(&self) -> Vec<(LogId, u64)> {
         let held = self.logs.iter().filter(|(_, entries)| !entries.is_empty());
         held.map(|(log, entries)| (*log, entries.len() as u64)).collect()
+    }
+
+    fn journal(&self) -> Option<Box<dyn Iterator<Item = Bytes> + '_>> {
+        (!self.journal.is_empty()).then(|| Box::new(self.journal.iter().cloned()) as Box<_>)
     }
 
     fn faults(&self) -> Vec<String> {

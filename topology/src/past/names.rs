@@ -10,7 +10,7 @@ use proto::{
     node::v1::{Announcement, Ports},
 };
 
-use crate::{Event, Verifier, event::Fact};
+use crate::{Event, Hlc, Verifier, event::Fact};
 
 use super::{Archive, Merged, Past, PastError, world::World};
 
@@ -76,6 +76,11 @@ impl Names {
         names
     }
 
+    /// Keeps only what nodes are called.
+    pub(super) fn forget_claims(&mut self) {
+        self.claims.clear();
+    }
+
     /// Takes over what an event says.
     pub(super) fn learn(&mut self, owner: &NodeId, event: &Event, verifier: &dyn Verifier) {
         self.learn_names(owner, event, verifier);
@@ -118,7 +123,8 @@ impl Names {
         }
     }
 
-    /// What a claim says that the bridge's last one about the peer did not, in words.
+    /// What a claim says that the bridge's last one about the peer did not, in words; nothing when that
+    /// one is not known.
     pub(super) fn news(&self, owner: &NodeId, peer: &NodeId, claim: &PeerClaim) -> String {
         let mut news = Vec::new();
         if claim.description.is_some() {
@@ -145,7 +151,7 @@ impl Names {
                 news.push("its ports".to_owned());
             }
         }
-        if news.is_empty() { "its announcement".to_owned() } else { news.join(", ") }
+        news.join(", ")
     }
 
     fn set(&mut self, id: &NodeId, signer: NodeId, name: &str, sequence: u64) {
@@ -191,6 +197,21 @@ fn announced(claim: &PeerClaim) -> Option<Announced> {
 }
 
 impl Past<'_> {
+    /// The node that a name, an id or its beginning means, of those that are there in the end or ever were.
+    ///
+    /// # Errors
+    /// [`PastError`] for what no log names, and for a name that several nodes have.
+    pub fn node(&self, text: &str) -> Result<NodeId, PastError> {
+        let mut world = self.world(Hlc::default())?;
+        world.check_all(self.verifier);
+        self.find(&world, &self.names(&world), text)
+    }
+
+    /// What a node is called.
+    pub fn called(&self, id: &NodeId) -> String {
+        Names::ever(self.archive, self.verifier).call(id)
+    }
+
     /// The node that a name, an id or its beginning means: one that was there as of the world's instant, or else one
     /// that ever was.
     pub(super) fn find(&self, world: &World, names: &Names, text: &str) -> Result<NodeId, PastError> {

@@ -101,6 +101,16 @@ impl<'a> Past<'a> {
         Range { past: *self, merged: Merged::new(self.archive, parts), wanted, names }
     }
 
+    /// A log's events, told with all names that are ever known here.
+    pub fn told(&self, log: LogId) -> Vec<v1::Event> {
+        let last =
+            self.archive.logs().into_iter().find(|(other, _)| *other == log).map_or(0, |(_, last)| last);
+        let mut names = Names::ever(self.archive, self.verifier);
+        names.forget_claims();
+        let events = Merged::new(self.archive, (last > 0).then_some((log, 1, last)));
+        events.filter_map(|placed| names.tell(&placed, &Wanted::default(), self.verifier)).collect()
+    }
+
     /// The log and the sequence of an event by its id.
     ///
     /// # Errors

@@ -29,6 +29,9 @@ impl Past<'_> {
                 (at.ok_or_else(|| PastError::NoSuchEvent(id.to_owned()))?, Some(log))
             }
         };
+        if !request.known_by.is_empty() {
+            return self.state_known(&request.known_by, at);
+        }
         let mut world = self.world_at(at, log)?;
         world.check_all(self.verifier);
         let names = self.names(&world);

@@ -186,6 +186,8 @@ fn tell_peer(kind: Kind, payload: &Bytes, names: &Names, owner: &NodeId) -> Opti
             let text = match (kind, claim.how()) {
                 (Kind::PeerJoined, How::Registered) => format!("{peer} registered with {bridge}"),
                 (Kind::PeerJoined, _) => format!("{bridge} heard {peer} in its network"),
+                (_, How::Registered) if news.is_empty() => format!("{peer} is registered with {bridge}"),
+                _ if news.is_empty() => format!("{bridge} hears {peer} in its network"),
                 (_, How::Registered) => format!("{peer} told {bridge} something new: {news}"),
                 _ => format!("{bridge} heard something new of {peer}: {news}"),
             };

@@ -28,9 +28,15 @@ impl Past<'_> {
     pub fn why(&self, request: &v1::WhyRequest) -> Result<v1::WhyResponse, PastError> {
         let mut world = self.world(Hlc(request.at))?;
         world.check_all(self.verifier);
-        let names = self.names(&world);
+        let mut names = self.names(&world);
         let id = self.find(&world, &names, &request.peer)?;
-        let from = self.point_of_view(&world, &names, &request.from)?;
+        let mut from = self.point_of_view(&world, &names, &request.from)?;
+        if !request.known_by.is_empty() {
+            let bridge = self.find(&world, &names, &request.known_by)?;
+            world = self.world_known(&bridge, Hlc(request.at))?;
+            names = self.names(&world);
+            from = from.or(Some(bridge)).filter(|from| world.bridges.contains_key(from));
+        }
         let views: Vec<NodeId> =
             from.map_or_else(|| world.bridges.keys().copied().collect(), |from| vec![from]);
         let way = |from: NodeId| v1::RouteFrom {
@@ -55,23 +61,26 @@ impl Past<'_> {
         })
     }
 
-    /// What each bridge says of a peer, with the event that says so.
+    /// What each bridge says of a peer, with the event that says so and how it came here.
     fn sightings(&self, world: &World, names: &Names, id: &NodeId) -> Vec<v1::Sighting> {
         let claims = world.bridges.iter().filter_map(|(bridge, past)| {
-            Some((LogId { owner: *bridge, epoch: past.epoch? }, past, past.fold.peers.get(id)?.as_ref()))
+            let (log, claim) = (LogId { owner: *bridge, epoch: past.epoch? }, past.fold.peers.get(id)?);
+            Some((log, events_until(self.archive, &log, past.fold.through, claim.time, true), claim.as_ref()))
         });
-        let sighting = |(log, past, claim): (LogId, &super::world::Past, &Claim)| {
-            let sequence = events_until(self.archive, &log, past.fold.through, claim.time, true);
+        let claims: Vec<(LogId, u64, &Claim)> = claims.collect();
+        let wanted = claims.iter().map(|(log, sequence, claim)| (*log, *sequence, claim.time));
+        let mut arrivals = self.arrivals(id, wanted, names);
+        let sighting = |(log, sequence, claim): (LogId, u64, &Claim)| {
             let placed: Option<Placed> = Merged::new(self.archive, [(log, sequence, sequence)]).next();
             let counts = matches!(claim.record, Record::Counts { .. });
             v1::Sighting {
                 event: placed.map(|placed| told(&placed, names)),
                 counts,
                 reason: if counts { String::new() } else { refusal(names, &log.owner, id) },
-                arrival: String::new(),
+                arrival: arrivals.remove(&(log, sequence)).unwrap_or_default(),
             }
         };
-        claims.map(sighting).collect()
+        claims.into_iter().map(sighting).collect()
     }
 }
 

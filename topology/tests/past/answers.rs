@@ -86,7 +86,7 @@ fn a_peer_that_left_says_so_and_why_it_was_there() {
     let past = past(&archive);
     let id = peer(&simulation, 2);
     let left = time_of(past, Kind::PeerLeft, true);
-    let why = |at| past.why(&WhyRequest { peer: id[..10].to_owned(), at, from: String::new() }).unwrap();
+    let why = |at| past.why(&WhyRequest { peer: id[..10].to_owned(), at, ..WhyRequest::default() }).unwrap();
     let there = why(left - 1);
     assert_eq!(there.sightings.len(), 1, "{there:?}");
     let sighting = &there.sightings[0];

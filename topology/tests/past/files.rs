@@ -99,7 +99,7 @@ fn what_comes_before_the_damage_is_still_good() {
 
 #[test]
 fn lengths_that_promise_too_much_are_refused() {
-    for length in [&[0xff; 10][..], &[0xff, 0xff, 0xff, 0xff, 0x0f], &[0x81, 0x80, 0x08], &[0x05]] {
+    for length in [&[0xff; 10][..], &[0xff, 0xff, 0xff, 0xff, 0x0f], &[0x81, 0x80, 0x14], &[0x05]] {
         let file = [MAGIC, length].concat();
         let (verified, held) = verify(file);
         assert!(!verified.good && held == 0, "{length:x?}: {verified:?}");

@@ -16,19 +16,23 @@ pub(super) async fn run(args: DiffArgs) -> anyhow::Result<()> {
     let request = DiffRequest { from: args.earlier.end(), to: args.later.map_or(0, |later| later.end()) };
     let diff = past::open(&args.ask.source).await?.diff(request).await?.into_inner();
     if args.ask.json {
-        return diff.changes.iter().try_for_each(|change| Ok(output::object(&as_json(change))?));
+        return diff.changes.iter().try_for_each(|change| Ok(output::object(&change_json(change))?));
     }
     let (from, to) = (output::clock_millis(&diff.from_text), output::clock_millis(&diff.to_text));
     if diff.changes.is_empty() {
         return Ok(output::line(&format!("nothing differs between {from} and {to}"))?);
     }
     output::line(&format!("from {from} to {to}:"))?;
-    diff.changes.iter().try_for_each(|change| {
-        Ok(output::line(&format!("  {:<16} {}", change.kind_name, output::harmless(&change.text)))?)
-    })
+    diff.changes.iter().try_for_each(|change| Ok(output::line(&change_line(change))?))
 }
 
-fn as_json(change: &Change) -> Value {
+/// A change as a line for people.
+pub(super) fn change_line(change: &Change) -> String {
+    format!("  {:<16} {}", change.kind_name, output::harmless(&change.text))
+}
+
+/// A change as a JSON object.
+pub(super) fn change_json(change: &Change) -> Value {
     json!({
         "kind": change.kind_name,
         "subject": output::id(&change.subject),

@@ -16,7 +16,8 @@ use crate::{
 
 pub(super) async fn export(args: ExportArgs) -> anyhow::Result<()> {
     let mut past = past::open(&args.source).await?;
-    let mut pieces = past.export(ExportRequest {}).await?.into_inner();
+    let request = ExportRequest { journal: args.journal, addresses: args.addresses };
+    let mut pieces = past.export(request).await?.into_inner();
     if args.output == Path::new("-") {
         let mut out = io::stdout().lock();
         while let Some(piece) = pieces.message().await? {

@@ -4,18 +4,23 @@ use comfy_table::Table;
 use proto::topology::v1::{Bridge, BridgeStatus, Home, Link, Peer, State, StateAtRequest};
 use serde_json::{Value, json};
 
-use super::{call, route_json, route_text};
+use super::{
+    call,
+    diff::{change_json, change_line},
+    route_json, route_text,
+};
 use crate::{args::ShowArgs, output, past};
 
 pub(super) async fn run(args: ShowArgs) -> anyhow::Result<()> {
+    let known_by = args.known_by.clone();
     let request = StateAtRequest {
         at: args.at_time.map_or(0, |at| at.end()),
         at_event: args.at_event.unwrap_or_default(),
         from: args.from.unwrap_or_default(),
-        known_by: String::new(),
+        known_by: args.known_by.unwrap_or_default(),
     };
     let state = past::open(&args.ask.source).await?.state_at(request).await?.into_inner();
-    if args.ask.json { as_json(&state) } else { as_tables(&state) }
+    if args.ask.json { as_json(&state) } else { as_tables(&state, known_by.as_deref()) }
 }
 
 fn as_json(state: &State) -> anyhow::Result<()> {
@@ -31,7 +36,12 @@ fn as_json(state: &State) -> anyhow::Result<()> {
     }
     state.bridges.iter().try_for_each(|bridge| output::object(&bridge_json(bridge)))?;
     state.links.iter().try_for_each(|link| output::object(&link_json(link)))?;
-    Ok(state.peers.iter().try_for_each(|peer| output::object(&peer_json(peer)))?)
+    state.peers.iter().try_for_each(|peer| output::object(&peer_json(peer)))?;
+    state.unknown.iter().try_for_each(|change| {
+        let mut unknown = change_json(change);
+        unknown["type"] = json!("unknown");
+        Ok(output::object(&unknown)?)
+    })
 }
 
 fn bridge_json(bridge: &Bridge) -> Value {
@@ -84,7 +94,7 @@ fn peer_json(peer: &Peer) -> Value {
     })
 }
 
-fn as_tables(state: &State) -> anyhow::Result<()> {
+fn as_tables(state: &State, known_by: Option<&str>) -> anyhow::Result<()> {
     output::line(&format!(
         "as of {}, the last of {}",
         output::clock_millis(&state.at_text),
@@ -96,9 +106,15 @@ fn as_tables(state: &State) -> anyhow::Result<()> {
         all => output::line(&format!("\n{}", links(all).trim_fmt()))?,
     }
     match state.peers.as_slice() {
-        [] => Ok(output::line("\nno peers")?),
-        all => Ok(output::line(&format!("\n{}", peers(all).trim_fmt()))?),
+        [] => output::line("\nno peers")?,
+        all => output::line(&format!("\n{}", peers(all).trim_fmt()))?,
     }
+    if known_by.is_some() && state.unknown.is_empty() {
+        output::line("\nthat is how it was")?;
+    } else if known_by.is_some() {
+        output::line("\nbut by then, and not known there:")?;
+    }
+    state.unknown.iter().try_for_each(|change| Ok(output::line(&change_line(change))?))
 }
 
 fn bridges(state: &State) -> Table {

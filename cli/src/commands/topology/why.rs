@@ -11,6 +11,7 @@ pub(super) async fn run(args: WhyArgs) -> anyhow::Result<()> {
         peer: args.peer,
         at: args.at_time.map_or(0, |at| at.end()),
         from: args.from.unwrap_or_default(),
+        known_by: args.known_by.unwrap_or_default(),
     };
     let why = past::open(&args.ask.source).await?.why(request).await?.into_inner();
     if args.ask.json { as_json(&why) } else { as_text(&why) }
