@@ -77,7 +77,11 @@ async fn measure(events: u64) -> anyhow::Result<Row> {
     let folder = tempfile::tempdir()?;
     let data = folder.path().join("data");
     let file = write(folder.path(), events)?;
-    import(&data, &file)?;
+    let (taken, notes) = import(&data, &file)?;
+    anyhow::ensure!(
+        taken == events && notes.is_empty(),
+        "{taken} of {events} events were imported: {notes:?}"
+    );
     std::fs::remove_file(&file)?;
     // It folds everything, and keeps the snapshots.
     let begun = Instant::now();

@@ -15,8 +15,8 @@ pub(crate) use ask::{
 };
 pub(crate) use run::{BridgeArgs, Listen, PeerArgs};
 pub(crate) use topology::{
-    DiffArgs, ExportArgs, GraphArgs, GraphFormat, ImportArgs, LogArgs, PathArgs, ShowArgs, SimulateArgs,
-    SourceArgs, StatsArgs, Topology, TopologyCommand, VerifyArgs, WhyArgs,
+    DiffArgs, ExportArgs, GraphArgs, GraphFormat, ImportArgs, LogArgs, PathArgs, ReplayArgs, ShowArgs,
+    SimulateArgs, SourceArgs, StatsArgs, Topology, TopologyCommand, VerifyArgs, WhyArgs,
 };
 
 const ABOUT: &str = "People message each other directly, without a central server, even across networks.";

@@ -39,6 +39,12 @@ pub(crate) enum TopologyCommand {
         after_help = "Examples:\n  causeway topology graph --format svg > now.svg\n  causeway topology graph --at-time 02:14 | dot -Tpng > then.png"
     )]
     Graph(GraphArgs),
+    /// Play the history in the terminal, event by event, with the state beside it
+    #[command(
+        after_help = "Keys: space plays and pauses, arrows step, PgUp and PgDn go far, g jumps to a time, / searches, n and N \
+                      find again, + and - change the speed, q leaves.\n\nExample:\n  causeway topology replay --since \"yesterday 02:00\" --speed 10"
+    )]
+    Replay(ReplayArgs),
     /// How many events of which kind, by whom and when; what flaps; the longest outages
     #[command(after_help = "Example:\n  causeway topology stats --since -24h")]
     Stats(StatsArgs),
@@ -202,6 +208,29 @@ pub(crate) struct GraphArgs {
     pub(crate) format: GraphFormat,
     #[command(flatten)]
     pub(crate) source: SourceArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ReplayArgs {
+    /// From this time on
+    #[arg(long, value_name = "TIME", long_help = TIME_HELP, allow_hyphen_values = true)]
+    pub(crate) since: Option<Instant>,
+    /// Up to this time
+    #[arg(long, value_name = "TIME", long_help = TIME_HELP, allow_hyphen_values = true)]
+    pub(crate) until: Option<Instant>,
+    /// How many times as fast as it happened; waits are cut to two seconds
+    #[arg(long, value_name = "X", default_value_t = 1.0, conflicts_with = "step", value_parser = speed)]
+    pub(crate) speed: f64,
+    /// Begin paused
+    #[arg(long)]
+    pub(crate) step: bool,
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    let speed = text.parse().ok().filter(|speed: &f64| speed.is_finite() && *speed > 0.0);
+    speed.ok_or_else(|| "a speed is a number above 0, such as 10 or 0.5".into())
 }
 
 #[derive(Debug, ClapArgs)]

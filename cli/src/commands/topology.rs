@@ -5,6 +5,7 @@ mod export;
 mod graph;
 mod log;
 mod path;
+mod replay;
 mod show;
 mod simulate;
 mod stats;
@@ -24,6 +25,7 @@ pub(super) async fn run(command: TopologyCommand) -> anyhow::Result<()> {
         TopologyCommand::Why(args) => why::run(args).await,
         TopologyCommand::Path(args) => path::run(args).await,
         TopologyCommand::Graph(args) => graph::run(args).await,
+        TopologyCommand::Replay(args) => replay::run(args).await,
         TopologyCommand::Stats(args) => stats::run(args).await,
         TopologyCommand::Verify(args) => verify::run(args).await,
         TopologyCommand::Export(args) => export::export(args).await,

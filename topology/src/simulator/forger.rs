@@ -16,6 +16,7 @@ use crate::{
     Start, Warning,
     event::Event,
     journal::keep,
+    limits::{MAX_SEGMENT_EVENTS, SIGN_EVERY_BYTES},
     segment::{chain, digest},
 };
 
@@ -159,13 +160,16 @@ impl Forger {
             .collect()
     }
 
-    /// The entries as stored, signed at the end and every 64 events.
+    /// The entries as stored, signed as a real owner does: at the end, and every 64 events or 32 KiB.
     pub fn stored(&self) -> Vec<Entry> {
         let mut entries = self.entries.clone();
         let last = entries.len();
+        let mut bytes = 0;
         for (index, entry) in entries.iter_mut().enumerate() {
-            if (index + 1) % 64 == 0 || index + 1 == last {
+            bytes += entry.event.len();
+            if (index + 1) % MAX_SEGMENT_EVENTS == 0 || bytes >= SIGN_EVERY_BYTES || index + 1 == last {
                 entry.signature = self.key.sign(Context::LogHead, &self.head(index as u64 + 1).signed_body());
+                bytes = 0;
             }
         }
         entries
