@@ -92,54 +92,55 @@ impl NoRoute {
     }
 }
 
-impl fmt::Display for NoRoute {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl NoRoute {
+    /// The sentence for people, with nodes as `call` names them.
+    pub fn sentence(&self, call: impl Fn(&NodeId) -> String) -> String {
         match self {
-            Self::UnknownPeer { peer } => write!(
-                f,
+            Self::UnknownPeer { peer } => format!(
                 "no bridge known here has named {}: check the id, and that the peer runs and its network's bridge is \
                  linked",
-                peer.short()
+                call(peer)
             ),
             Self::Left { peer, goodbye: true, .. } => {
-                write!(f, "{} said goodbye to its bridge and has not come back", peer.short())
+                format!("{} said goodbye to its bridge and has not come back", call(peer))
             }
             Self::Left { peer, .. } => {
-                write!(f, "{} fell silent in its network and has not come back", peer.short())
+                format!("{} fell silent in its network and has not come back", call(peer))
             }
-            Self::Unconfirmed { peer, bridge } => write!(
-                f,
+            Self::Unconfirmed { peer, bridge } => format!(
                 "bridge {} claims {}, but the peer's own announcement does not name that bridge or its network",
-                bridge.short(),
-                peer.short()
+                call(bridge),
+                call(peer)
             ),
-            Self::Unreachable { peer, home, .. } => write!(
-                f,
+            Self::Unreachable { peer, home, .. } => format!(
                 "no chain of links that are up leads to bridge {}, the home of {}: see `causeway links` on the \
                  bridges between",
-                home.short(),
-                peer.short()
+                call(home),
+                call(peer)
             ),
-            Self::TooFar { peer, home } => write!(
-                f,
+            Self::TooFar { peer, home } => format!(
                 "bridge {}, the home of {}, is more than {MAX_HOPS} links away: link a nearer bridge",
-                home.short(),
-                peer.short()
+                call(home),
+                call(peer)
             ),
-            Self::Draining { peer, bridge } => write!(
-                f,
+            Self::Draining { peer, bridge } => format!(
                 "bridge {} on the way to {} is stopping and no other way is known",
-                bridge.short(),
-                peer.short()
+                call(bridge),
+                call(peer)
             ),
             Self::Policy { peer, bridge } => {
-                write!(
-                    f,
+                format!(
                     "the policy of bridge {} does not let {} through; its operator can change that (`causeway policy`)",
-                    bridge.short(),
-                    peer.short()
+                    call(bridge),
+                    call(peer)
                 )
             }
         }
+    }
+}
+
+impl fmt::Display for NoRoute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.sentence(|id| format!("{}", id.short())))
     }
 }

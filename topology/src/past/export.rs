@@ -26,6 +26,9 @@ use super::{
 /// What every file begins with.
 pub const MAGIC: &[u8] = b"causeway-export/1\n";
 
+/// Events of a segment, where the owner signed so often: what was changed is then found within few events.
+const SEGMENT_EVENTS: usize = 8;
+
 /// Writes a file piece by piece; nothing is held but the hash.
 #[derive(Debug)]
 pub struct Writer<'a> {
@@ -100,8 +103,10 @@ impl<'a> Writer<'a> {
         let (mut next, mut previous) = (1, NO_HASH);
         while next <= last {
             let entries = self.archive.read(log, next, BATCH_EVENTS, BATCH_BYTES);
-            // What no signature of the owner covers, and no proof of a fork, is worth nothing to others.
-            let Some(segment) = pack(log, next, &previous, &entries, None) else { break };
+            let few = &entries[..entries.len().min(SEGMENT_EVENTS)];
+            let segment = pack(log, next, &previous, few, None);
+            // What no signature of the owner covers is worth nothing to others.
+            let Some(segment) = segment.or_else(|| pack(log, next, &previous, &entries, None)) else { break };
             let taken = segment.events.len();
             (next, previous) = (next + taken as u64, entries[taken - 1].hash);
             put(self.item(item::Item::Segment(segment)))?;

@@ -73,8 +73,8 @@ impl Past<'_> {
     pub(super) fn state_known(&self, named: &str, at: Hlc) -> Result<v1::State, PastError> {
         let mut so = self.world(at)?;
         so.check_all(self.verifier);
-        let names = self.names(&so);
-        let bridge = self.find(&so, &names, named)?;
+        let mut names = self.names(&so);
+        let bridge = self.find(&so, &mut names, named)?;
         let known = self.world_known(&bridge, at)?;
         let both = [self.names(&known), names];
         let from = known.bridges.contains_key(&bridge).then_some(bridge);

@@ -81,6 +81,16 @@ impl Names {
         self.claims.clear();
     }
 
+    /// Takes over the names of nodes that have none here.
+    pub(super) fn fill(&mut self, others: Self) {
+        for (id, named) in others.nodes {
+            let known = self.nodes.entry(id).or_insert_with(|| named.clone());
+            if known.name.is_empty() {
+                *known = named;
+            }
+        }
+    }
+
     /// Takes over what an event says.
     pub(super) fn learn(&mut self, owner: &NodeId, event: &Event, verifier: &dyn Verifier) {
         self.learn_names(owner, event, verifier);
@@ -204,7 +214,7 @@ impl Past<'_> {
     pub fn node(&self, text: &str) -> Result<NodeId, PastError> {
         let mut world = self.world(Hlc::default())?;
         world.check_all(self.verifier);
-        self.find(&world, &self.names(&world), text)
+        self.find(&world, &mut self.names(&world), text)
     }
 
     /// What a node is called.
@@ -214,10 +224,12 @@ impl Past<'_> {
 
     /// The node that a name, an id or its beginning means: one that was there as of the world's instant, or else one
     /// that ever was.
-    pub(super) fn find(&self, world: &World, names: &Names, text: &str) -> Result<NodeId, PastError> {
+    pub(super) fn find(&self, world: &World, names: &mut Names, text: &str) -> Result<NodeId, PastError> {
         let mut candidates = names.matching(text);
         if candidates.is_empty() {
-            candidates = Names::ever(self.archive, self.verifier).matching(text);
+            // It came later, or left before.
+            names.fill(Names::ever(self.archive, self.verifier));
+            candidates = names.matching(text);
         }
         match candidates.as_slice() {
             [] => Err(PastError::Unknown { name: text.to_owned(), at: Some(world.at) }),

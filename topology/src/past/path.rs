@@ -23,9 +23,9 @@ impl Past<'_> {
     pub fn path(&self, request: &v1::PathRequest) -> Result<v1::PathResponse, PastError> {
         let mut world = self.world(Hlc(request.at))?;
         world.check_all(self.verifier);
-        let names = self.names(&world);
-        let from = self.find(&world, &names, &request.from)?;
-        let to = self.find(&world, &names, &request.to)?;
+        let mut names = self.names(&world);
+        let from = self.find(&world, &mut names, &request.from)?;
+        let to = self.find(&world, &mut names, &request.to)?;
         let (changed_by, before) = self.last_change(world.at, &from, &to).unzip();
         Ok(v1::PathResponse {
             from: from.to_bytes(),

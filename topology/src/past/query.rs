@@ -65,7 +65,7 @@ impl<'a> Past<'a> {
             "" => None,
             text => {
                 let world = self.world(Hlc(filter.until))?;
-                Some(self.find(&world, &self.names(&world), text)?)
+                Some(self.find(&world, &mut self.names(&world), text)?)
             }
         };
         Ok(Wanted {

@@ -34,8 +34,8 @@ impl Past<'_> {
         }
         let mut world = self.world_at(at, log)?;
         world.check_all(self.verifier);
-        let names = self.names(&world);
-        let from = self.point_of_view(&world, &names, &request.from)?;
+        let mut names = self.names(&world);
+        let from = self.point_of_view(&world, &mut names, &request.from)?;
         Ok(state(&world, &names, from))
     }
 
@@ -43,7 +43,7 @@ impl Past<'_> {
     pub(super) fn point_of_view(
         &self,
         world: &World,
-        names: &Names,
+        names: &mut Names,
         named: &str,
     ) -> Result<Option<NodeId>, PastError> {
         if named.is_empty() {
@@ -161,7 +161,7 @@ pub(super) const fn how(how: How) -> &'static str {
 pub(super) fn route(names: &Names, route: Result<Route, NoRoute>) -> v1::Route {
     match route {
         Ok(Route { bridges, cost_us, .. }) => way(names, &bridges, cost_us),
-        Err(why) => v1::Route { reason: why.to_string(), ..v1::Route::default() },
+        Err(why) => v1::Route { reason: why.sentence(|id| names.call(id)), ..v1::Route::default() },
     }
 }
 

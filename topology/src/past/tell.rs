@@ -220,22 +220,22 @@ fn tell_peer(kind: Kind, payload: &Bytes, names: &Names, owner: &NodeId) -> Opti
 fn tell_link(kind: Kind, payload: &Bytes, names: &Names, owner: &NodeId) -> Option<Told> {
     let bridge = names.call(owner);
     let payload = payload.clone();
-    let (other, what) = match kind {
+    let (other, does, what) = match kind {
         Kind::LinkUp => {
             let up = LinkUp::decode(payload).ok()?;
-            (up.bridge, format!("up, cost {} us", up.cost_us))
+            (up.bridge, "calls", format!("up, cost {} us", up.cost_us))
         }
         Kind::LinkDown => {
             let down = LinkDown::decode(payload).ok()?;
-            (down.bridge, format!("down: {}", down.reason))
+            (down.bridge, "calls", format!("down: {}", down.reason))
         }
         _ => {
             let cost = LinkCost::decode(payload).ok()?;
-            (cost.bridge, format!("of another cost: {} us", cost.cost_us))
+            (cost.bridge, "measured that", format!("costs {} us now", cost.cost_us))
         }
     };
     let other = NodeId::try_from(&other).ok()?;
-    let text = format!("{bridge} calls its link to {} {what}", names.call(&other));
+    let text = format!("{bridge} {does} its link to {} {what}", names.call(&other));
     Some(Told { subject: Some(other), text })
 }
 

@@ -29,12 +29,13 @@ impl Past<'_> {
         let mut world = self.world(Hlc(request.at))?;
         world.check_all(self.verifier);
         let mut names = self.names(&world);
-        let id = self.find(&world, &names, &request.peer)?;
-        let mut from = self.point_of_view(&world, &names, &request.from)?;
+        let id = self.find(&world, &mut names, &request.peer)?;
+        let mut from = self.point_of_view(&world, &mut names, &request.from)?;
         if !request.known_by.is_empty() {
-            let bridge = self.find(&world, &names, &request.known_by)?;
+            let bridge = self.find(&world, &mut names, &request.known_by)?;
             world = self.world_known(&bridge, Hlc(request.at))?;
-            names = self.names(&world);
+            let so = std::mem::replace(&mut names, self.names(&world));
+            names.fill(so);
             from = from.or(Some(bridge)).filter(|from| world.bridges.contains_key(from));
         }
         let views: Vec<NodeId> =
