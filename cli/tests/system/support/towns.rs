@@ -57,6 +57,13 @@ impl Towns {
         Node::peer(name, &self.cloud, self.folder.path()).with(&["--listen", "127.0.0.1"]).start()
     }
 
+    /// A running peer at home under a name that somebody has already; its data lies in a folder of its own.
+    pub(crate) fn another_at_home(&self, name: &str) -> Node {
+        let folder = self.folder.path().join(network("another"));
+        std::fs::create_dir(&folder).expect("there is room");
+        Node::peer(name, &self.home, &folder).with(&["--listen", "127.0.0.1"]).start()
+    }
+
     /// Where everything of this stage lies.
     pub(crate) fn folder(&self) -> &std::path::Path {
         self.folder.path()
