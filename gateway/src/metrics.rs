@@ -12,9 +12,9 @@ use prost::Message as _;
 use proto::log::v1::{Event, Kind};
 use runtime::metrics::{Reading, read_at_scrape, read_while_alive};
 use storage::Store;
-use topology::{Counts, Entry};
+use topology::{BridgeState, BridgeView, Counts, Entry, LinkView, PeerState};
 
-use crate::admin::Admin;
+use crate::{admin::Admin, table::Table};
 
 /// The bridge's counters and gauges. Clones share their values.
 #[derive(Debug, Clone, Default)]
@@ -22,6 +22,8 @@ pub(crate) struct Metrics {
     appended: Family<KindLabels, Counter>,
     received: Family<KindLabels, Counter>,
     gossip: Family<GossipLabels, Counter>,
+    lag: Family<LinkLabels, Gauge>,
+    outstanding: Family<LinkLabels, Gauge>,
     dials_failed: Counter,
     registrations_refused: Counter,
     control_refused: Counter,
@@ -45,6 +47,11 @@ struct GossipLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LinkLabels {
+    bridge: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct CountLabels {
     what: &'static str,
 }
@@ -54,6 +61,16 @@ impl Metrics {
         registry.register("events_appended", "Own events, by kind", self.appended.clone());
         registry.register("events_received", "Foreign events taken over, by kind", self.received.clone());
         registry.register("gossip_bytes", "Bytes of frames, by link and direction", self.gossip.clone());
+        registry.register(
+            "gossip_lag_events",
+            "Own events that a neighbour does not have yet, by link",
+            self.lag.clone(),
+        );
+        registry.register(
+            "gossip_outstanding_bytes",
+            "Bytes of frames that a neighbour has not dealt with yet, by link",
+            self.outstanding.clone(),
+        );
         registry.register("dials_failed", "Dials for links that failed", self.dials_failed.clone());
         registry.register(
             "registrations_refused",
@@ -94,6 +111,9 @@ impl Metrics {
         for direction in ["in", "out"] {
             self.gossip.remove(&GossipLabels { bridge: bridge.to_string(), direction });
         }
+        let labels = LinkLabels { bridge: bridge.to_string() };
+        self.lag.remove(&labels);
+        self.outstanding.remove(&labels);
     }
 
     pub(crate) fn dial_failed(&self) {
@@ -110,6 +130,14 @@ impl Metrics {
 
     pub(crate) fn invitation_refused(&self) {
         self.invitations_refused.inc();
+    }
+
+    pub(crate) fn set_links(&self, links: &[LinkView]) {
+        for link in links {
+            let labels = LinkLabels { bridge: link.bridge.to_string() };
+            self.lag.get_or_create(&labels).set(gauge(link.lag_events));
+            self.outstanding.get_or_create(&labels).set(gauge(link.outstanding_bytes));
+        }
     }
 
     pub(crate) fn set_local(&self, peers: usize) {
@@ -162,6 +190,44 @@ pub(crate) fn read_store(registry: &mut Registry, store: &Arc<Store>) {
     read_while_alive(registry, store, |store| {
         let metrics = store.metrics();
         Reading::all(metrics.counters(), metrics.gauges())
+    });
+}
+
+/// How the peers and bridges that are known can be reached, counted when somebody asks.
+pub(crate) fn read_reach(registry: &mut Registry, table: Table) {
+    read_at_scrape(registry, move || {
+        let peers = table.peers();
+        let count = |wanted: fn(&PeerState) -> bool| {
+            peers.iter().filter(|(_, known)| wanted(&known.state)).count() as u64
+        };
+        let bridges = table.bridges();
+        let reachable = |bridge: &&Arc<BridgeView>| {
+            matches!(bridge.state, BridgeState::Own | BridgeState::Reachable | BridgeState::Draining)
+        };
+        let reached = bridges.iter().filter(reachable).count() as u64;
+        vec![
+            Reading::gauge(
+                "routes",
+                "Remote peers that there is a way to",
+                count(|it| matches!(it, PeerState::Remote)),
+            ),
+            Reading::gauge(
+                "routes_missing",
+                "Remote peers that are named and that no way leads to",
+                count(|it| matches!(it, PeerState::Unknown { .. })),
+            ),
+            Reading::gauge(
+                "peers_asleep",
+                "Peers that can be woken",
+                count(|it| matches!(it, PeerState::Asleep(_))),
+            ),
+            Reading::gauge("bridges_reachable", "Bridges that links lead to, this one included", reached),
+            Reading::gauge(
+                "bridges_known",
+                "Bridges whose logs are held, this one included",
+                bridges.len() as u64,
+            ),
+        ]
     });
 }
 

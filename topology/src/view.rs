@@ -98,6 +98,7 @@ impl View<'_> {
     /// The connections to neighbours.
     pub fn links(&self) -> Vec<LinkView> {
         let me = self.core.me;
+        let own = self.core.own.as_ref().map(|own| (own.key, self.core.logs[own.key].stored));
         let view = |neighbour: &Neighbour| {
             let bridge = neighbour.bridge;
             let local = self.core.local.links.get(&bridge);
@@ -108,6 +109,7 @@ impl View<'_> {
                 confirmed: self.core.claims(&me, &bridge) && self.core.claims(&bridge, &me),
                 damped: local.is_some_and(|link| link.logged.is_none() && link.penalty.damped()),
                 outstanding_bytes: neighbour.outstanding(),
+                lag_events: own.map_or(0, |(key, stored)| stored.saturating_sub(neighbour.has(key))),
             }
         };
         self.core.links.values().map(view).collect()

@@ -71,6 +71,7 @@ impl Actor {
 
     pub(super) fn set_gauges(&self) {
         self.metrics.set_core(&self.core.counts());
+        self.metrics.set_links(&self.core.view().links());
         self.metrics.set_local(self.locals.len());
         self.metrics.set_store(self.keeper.waiting(), self.keeper.size(), self.logs.len());
     }

@@ -251,6 +251,7 @@ fn registry(shared: &Inner, discovery: &discovery::Metrics, store: &Arc<Store>) 
     shared.streams.register(bridge);
     metrics::read_store(bridge.sub_registry_with_prefix("store"), store);
     metrics::read_invitations(bridge, shared.admin.clone());
+    metrics::read_reach(bridge, shared.table.clone());
     registry
 }
 

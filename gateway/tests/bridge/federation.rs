@@ -7,7 +7,7 @@ use proto::{
 };
 use runtime::rpc::connect_plain;
 
-use crate::support::{FakePeer, LIMIT, Node, eventually, linked_pair, trust};
+use crate::support::{FakePeer, LIMIT, Node, linked_pair, trust};
 
 fn ids(route: &[bytes::Bytes]) -> Vec<NodeId> {
     route.iter().map(|id| NodeId::try_from(id).unwrap()).collect()
@@ -113,25 +113,5 @@ async fn a_local_peer_is_followed_through_its_own_bridge_but_not_by_itself() {
         })
         .await;
     assert!(!told_of_itself);
-    home.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn metrics_and_health_are_served() {
-    let home = Node::start("home").await;
-    let mut anna = FakePeer::new("anna");
-    anna.register(&home).await;
-    assert!(home.http("/healthz").await.starts_with("HTTP/1.1 200"));
-    eventually("metric", async || {
-        let text = home.http("/metrics").await;
-        let joined = text.contains("causeway_bridge_events_appended_total{kind=\"KIND_PEER_JOINED\"} 1");
-        (joined && text.contains("causeway_bridge_local_peers 1")).then_some(())
-    })
-    .await;
-    // What the store counts for itself.
-    assert!(home.metric("causeway_bridge_store_records_total").await > 0);
-    assert!(home.metric("causeway_bridge_store_record_bytes_total").await > 0);
-    assert!(home.metric("causeway_bridge_store_last_commit_microseconds").await > 0);
-    assert_eq!(home.metric("causeway_bridge_store_database_failures_total").await, 0);
     home.stop().await;
 }

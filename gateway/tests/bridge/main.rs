@@ -11,6 +11,7 @@ mod full_disk;
 mod invitations;
 mod journal;
 mod journals;
+mod metrics;
 mod operators;
 mod past;
 mod policy;

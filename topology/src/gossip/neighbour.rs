@@ -106,7 +106,7 @@ impl Neighbour {
         &mut self.toward[key.index()]
     }
 
-    pub(super) fn has(&self, key: LogKey) -> u64 {
+    pub(crate) fn has(&self, key: LogKey) -> u64 {
         self.toward.get(key.index()).map_or(0, |toward| toward.has)
     }
 

@@ -116,6 +116,8 @@ pub struct LinkView {
     pub damped: bool,
     /// Bytes of frames sent and not yet dealt with by the other side.
     pub outstanding_bytes: u64,
+    /// Durable own events that the other side does not have and that are not on their way to it.
+    pub lag_events: u64,
 }
 
 /// A network: its name, its id and its bridges.
