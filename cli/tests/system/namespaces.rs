@@ -6,6 +6,7 @@ mod deaf;
 mod faults;
 mod flood;
 mod handover;
+mod incidents;
 mod nat;
 mod networks;
 mod restored;

@@ -19,7 +19,7 @@ pub(crate) use host::Host;
 pub(crate) use json::{lines, text};
 pub(crate) use lan::{Cable, Lan};
 pub(crate) use node::{Answer, Node, program};
-pub(crate) use past::{Past, export, wait_until_held};
+pub(crate) use past::{Past, export, export_journal, simulated, wait_until_held};
 pub(crate) use seed::Seed;
 pub(crate) use towns::{Towns, network};
 pub(crate) use wait::{GENEROUS, eventually, eventually_within};

@@ -86,6 +86,24 @@ pub(crate) fn wait_until_held(bridge: &Node, holder: &Node) {
 
 /// Writes all that a bridge holds to a file.
 pub(crate) fn export(bridge: &Node, file: &Path) {
-    let answer = bridge.causeway(&["topology", "export", file.to_str().expect("tests choose such names")]);
+    export_with(bridge, file, &[]);
+}
+
+/// The same with its journal.
+pub(crate) fn export_journal(bridge: &Node, file: &Path) {
+    export_with(bridge, file, &["--journal"]);
+}
+
+fn export_with(bridge: &Node, file: &Path, options: &[&str]) {
+    let command = ["topology", "export", file.to_str().expect("tests choose such names")];
+    let answer = bridge.causeway(&[&command, options].concat());
     assert_eq!(answer.code, 0, "{answer:?}");
+}
+
+/// What comes out when the journal of an exported file goes through the core again.
+pub(crate) fn simulated(file: &Path) -> Vec<Value> {
+    let folder = file.parent().expect("it lies in a test's folder");
+    let answer = Answer::of(program(folder).args(["topology", "simulate", "--json"]).arg(file));
+    assert_eq!(answer.code, 0, "{answer:?}");
+    json::lines(&answer.out)
 }
