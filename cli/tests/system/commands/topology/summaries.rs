@@ -17,7 +17,8 @@ fn a_graph_is_drawn_in_every_format() {
         assert!(picture.starts_with(begin) && picture.trim_end().ends_with(end), "{picture}");
         nodes.iter().for_each(|node| assert!(picture.contains(node.name()), "{}: {picture}", node.name()));
     }
-    assert_eq!(past.tell(&["graph"]), past.tell(&["graph", "--format", "dot"]));
+    let then = ["graph", "--at-time", &story.moment];
+    assert_eq!(past.tell(&then), past.tell(&[&then[..], &["--format", "dot"]].concat()));
     let graph = lines(&past.tell(&["graph", "--format", "json"])).remove(0);
     assert_fields(&graph, &["at", "nodes", "edges"]);
     for node in graph["nodes"].as_array().unwrap() {
