@@ -1,6 +1,7 @@
 //! What was typed: the command line and the environment, nothing interpreted yet.
 
 mod ask;
+mod drop_link;
 mod run;
 mod topology;
 

@@ -154,11 +154,14 @@ pub const MAX_PEERS_BYTES: usize = 4 * 1024 * 1024 - 64 * 1024;
 /// Questions about the past that are worked on at once; each may read all logs. The others wait.
 pub const MAX_QUESTIONS: usize = 2;
 
-/// Streams that follow the logs.
+/// Streams that read or follow the logs.
 pub const MAX_WATCHERS: usize = 64;
 
 /// Events that wait for whoever follows or reads; reading waits while it is full.
 pub const WATCH_QUEUE: usize = 64;
+
+/// How long whoever asked for an export may read nothing of it before it is given up.
+pub const EXPORT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Events that are read at once for whoever follows.
 pub const WATCH_BATCH_EVENTS: usize = 256;

@@ -37,7 +37,7 @@ pub use error::PastError;
 pub use merge::{Merged, Placed};
 pub use query::{Range, Wanted};
 pub use tell::{KINDS, kind_name};
-pub use watch::Watching;
+pub use watch::{Step, Watching};
 
 use names::Names;
 use world::World;

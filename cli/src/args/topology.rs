@@ -1,10 +1,11 @@
 //! The options of `causeway topology`.
 
-use std::{path::PathBuf, str::FromStr};
+use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use discovery::Target;
 
+use super::drop_link::DropLink;
 use crate::instant::Instant;
 
 #[derive(Debug, ClapArgs)]
@@ -280,28 +281,6 @@ pub(crate) struct SimulateArgs {
     /// One JSON object per line
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-/// A link that goes down at a time.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct DropLink {
-    pub(crate) one: String,
-    pub(crate) other: String,
-    pub(crate) at: Instant,
-}
-
-impl FromStr for DropLink {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let form = "a link and a time look like attic-rack@02:14, or attic/rack@02:14";
-        let (link, at) = text.rsplit_once('@').ok_or(form)?;
-        let (one, other) = link.split_once('/').or_else(|| link.split_once('-')).ok_or(form)?;
-        if one.is_empty() || other.is_empty() {
-            return Err(form.into());
-        }
-        Ok(Self { one: one.into(), other: other.into(), at: at.parse()? })
-    }
 }
 
 #[derive(Debug, ClapArgs)]

@@ -1,6 +1,6 @@
 //! The gRPC service: questions are answered where blocking is allowed, and few at a time.
 
-use std::{pin::Pin, sync::Arc};
+use std::{collections::VecDeque, pin::Pin, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::Stream;
@@ -10,17 +10,20 @@ use proto::topology::v1::{
     VerifyResponse, WatchRequest, WhyRequest, WhyResponse, topology_server::Topology,
 };
 use runtime::TaskGroup;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::{
+    runtime::Handle,
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Request, Response, Status};
 use topology::{
     LogId,
-    past::{Past, PastError, Watching, export::Writer},
+    past::{Past, PastError, Step, Watching, export::Writer},
 };
 
 use super::Source;
 use crate::{
-    limits::{MAX_QUESTIONS, MAX_WATCHERS, WATCH_BATCH_EVENTS, WATCH_QUEUE},
+    limits::{EXPORT_TIMEOUT, MAX_QUESTIONS, MAX_WATCHERS, WATCH_BATCH_EVENTS, WATCH_QUEUE},
     wall,
 };
 
@@ -30,7 +33,8 @@ pub(crate) struct TopologyService {
     source: Source,
     /// Questions that are worked on; the others wait their turn.
     working: Arc<Semaphore>,
-    watching: Arc<Semaphore>,
+    /// Streams that are open.
+    streams: Arc<Semaphore>,
     group: TaskGroup,
 }
 
@@ -45,9 +49,9 @@ impl Source {
 
 impl TopologyService {
     pub(crate) fn new(source: Source, group: TaskGroup) -> Self {
-        let (working, watching) =
+        let (working, streams) =
             (Arc::new(Semaphore::new(MAX_QUESTIONS)), Arc::new(Semaphore::new(MAX_WATCHERS)));
-        Self { source, working, watching, group }
+        Self { source, working, streams, group }
     }
 
     /// Answers a question on a thread that may block.
@@ -63,6 +67,15 @@ impl TopologyService {
         });
         let answer = answer.await.map_err(|_| Status::aborted("the bridge is ending"))?;
         answer.map(Response::new).map_err(|error| status(&error))
+    }
+
+    /// A place for a stream, which its reader may hold for as long as it likes.
+    fn stream_place(&self) -> Result<OwnedSemaphorePermit, Status> {
+        Arc::clone(&self.streams).try_acquire_owned().map_err(|_| {
+            Status::resource_exhausted(format!(
+                "{MAX_WATCHERS} others read or follow this bridge's log already; close one of them"
+            ))
+        })
     }
 
     async fn place(&self) -> Result<OwnedSemaphorePermit, Status> {
@@ -81,30 +94,20 @@ impl Topology for TopologyService {
 
     async fn range(&self, request: Request<RangeRequest>) -> Result<Response<Events>, Status> {
         let RangeRequest { filter, last } = request.into_inner();
-        let source = self.source.clone();
-        let place = self.place().await?;
+        let place = self.stream_place()?;
+        let begun = self.ask(move |past| Ok(past.watch_range(past.wanted(&filter.unwrap_or_default())?)));
+        let watching = begun.await?.into_inner();
         let (events, queue) = mpsc::channel(WATCH_QUEUE);
-        tokio::task::spawn_blocking(move || {
-            let _place = place;
-            let outcome = range(&source.past(), &filter.unwrap_or_default(), last, |event| {
-                events.blocking_send(Ok(event)).is_ok()
-            });
-            if let Err(status) = outcome {
-                // Whoever went away needs no reason.
-                let _ = events.blocking_send(Err(status));
-            }
-        });
+        let last = usize::try_from(last).unwrap_or(usize::MAX);
+        let reading = Following { source: self.source.clone(), watching, events, _place: place };
+        self.group.spawn(tracing::debug_span!("reading"), reading.range(last, Arc::clone(&self.working)));
         Ok(Response::new(Box::pin(ReceiverStream::new(queue))))
     }
 
     type WatchStream = Events;
 
     async fn watch(&self, request: Request<WatchRequest>) -> Result<Response<Events>, Status> {
-        let Ok(place) = Arc::clone(&self.watching).try_acquire_owned() else {
-            return Err(Status::resource_exhausted(format!(
-                "{MAX_WATCHERS} others watch this bridge's log already; close one of them"
-            )));
-        };
+        let place = self.stream_place()?;
         let WatchRequest { filter, after, only_new } = request.into_inner();
         let after = after.iter().map(position).collect::<Result<Vec<_>, _>>()?;
         let begun = self.ask(move |past| {
@@ -114,8 +117,9 @@ impl Topology for TopologyService {
         });
         let watching = begun.await?.into_inner();
         let (events, queue) = mpsc::channel(WATCH_QUEUE);
-        let span = tracing::debug_span!("watching");
-        self.group.spawn(span, follow(self.source.clone(), watching, (events, place), self.group.clone()));
+        let following = Following { source: self.source.clone(), watching, events, _place: place };
+        let task = following.follow(Arc::clone(&self.working), self.group.clone());
+        self.group.spawn(tracing::debug_span!("watching"), task);
         Ok(Response::new(Box::pin(ReceiverStream::new(queue))))
     }
 
@@ -160,9 +164,12 @@ impl Topology for TopologyService {
         let source = self.source.clone();
         let place = self.place().await?;
         let (pieces, queue) = mpsc::channel(WATCH_QUEUE);
+        let runtime = Handle::current();
         tokio::task::spawn_blocking(move || {
             let _place = place;
-            let put = |data: Bytes| pieces.blocking_send(Ok(ExportPiece { data }));
+            // It has a thread: a reader that does not read does not keep it for ever.
+            let put =
+                |data: Bytes| runtime.block_on(pieces.send_timeout(Ok(ExportPiece { data }), EXPORT_TIMEOUT));
             let now = wall::now_ms().unsigned_abs();
             let writer = Writer::new(&*source.archive, &key);
             let writer = if journal { writer.with_journal(addresses) } else { writer };
@@ -173,77 +180,99 @@ impl Topology for TopologyService {
     }
 }
 
-/// Gives out the events of a range until `put` refuses.
-fn range(
-    past: &Past<'_>,
-    filter: &proto::topology::v1::Filter,
-    last: u32,
-    mut put: impl FnMut(Event) -> bool,
-) -> Result<(), Status> {
-    let wanted = past.wanted(filter).map_err(|error| status(&error))?;
-    let mut range = past.range(wanted);
-    if last == 0 {
-        for event in range.by_ref() {
-            if !put(event) {
-                return Ok(());
-            }
-        }
-    } else {
-        let last = usize::try_from(last).unwrap_or(usize::MAX);
-        let mut newest = std::collections::VecDeque::new();
-        for event in range.by_ref() {
-            if newest.len() == last {
-                newest.pop_front();
-            }
-            newest.push_back(event);
-        }
-        if !newest.into_iter().all(&mut put) {
-            return Ok(());
-        }
-    }
-    match range.unreadable() {
-        [] => Ok(()),
-        [(log, first), ..] => Err(Status::data_loss(format!(
-            "log {log} cannot be read from event {first} on; `causeway topology verify` says more"
-        ))),
-    }
+/// A stream of events under way. Each step has a thread and a place among those who work; between steps the reader may
+/// take its time, and holds nobody up.
+struct Following {
+    source: Source,
+    watching: Watching,
+    events: mpsc::Sender<Result<Event, Status>>,
+    _place: OwnedSemaphorePermit,
 }
 
-/// Gives out what comes in, until nobody listens or nothing more can come.
-async fn follow(
-    source: Source,
-    mut watching: Watching,
-    (events, _place): (mpsc::Sender<Result<Event, Status>>, OwnedSemaphorePermit),
-    group: TaskGroup,
-) {
-    let mut news = source.news.clone();
-    loop {
-        news.mark_unchanged();
+impl Following {
+    /// The next events; `None` at the end of the program.
+    async fn step(self, working: &Arc<Semaphore>) -> Option<(Self, Step)> {
+        let place = Arc::clone(working).acquire_owned().await.ok()?;
+        let step = tokio::task::spawn_blocking(move || {
+            let mut this = self;
+            let source = this.source.clone();
+            let step = this.watching.step(&source.past(), WATCH_BATCH_EVENTS);
+            drop(place);
+            (this, step)
+        });
+        step.await.ok()
+    }
+
+    /// Everything, or the last so many.
+    async fn range(self, last: usize, working: Arc<Semaphore>) {
+        let mut this = self;
+        let mut newest = VecDeque::new();
         loop {
-            let source = source.clone();
-            let step = tokio::task::spawn_blocking(move || {
-                let past = source.past();
-                let found = watching.advance(&past, WATCH_BATCH_EVENTS);
-                let more = watching.is_behind(&past);
-                (watching, found, more)
-            });
-            let Ok((next, found, more)) = step.await else { return };
-            watching = next;
-            for event in found {
-                if events.send(Ok(event)).await.is_err() {
-                    return;
+            let Some((next, step)) = this.step(&working).await else { return };
+            this = next;
+            for event in step.events {
+                if last == 0 {
+                    if this.events.send(Ok(event)).await.is_err() {
+                        return;
+                    }
+                    continue;
                 }
+                if newest.len() == last {
+                    newest.pop_front();
+                }
+                newest.push_back(event);
             }
-            if !more {
+            if let Some(unreadable) = step.unreadable {
+                // Whoever went away needs no reason.
+                let _ = this.events.send(Err(unreadable_status(unreadable))).await;
+                return;
+            }
+            if !step.more {
                 break;
             }
         }
-        tokio::select! {
-            changed = news.changed() => if changed.is_err() { return },
-            () = events.closed() => return,
-            () = group.cancelled() => return,
+        for event in newest {
+            if this.events.send(Ok(event)).await.is_err() {
+                return;
+            }
         }
     }
+
+    /// What is there and what comes in, until nobody listens or nothing more can come.
+    async fn follow(self, working: Arc<Semaphore>, group: TaskGroup) {
+        let mut news = self.source.news.clone();
+        let mut this = self;
+        loop {
+            news.mark_unchanged();
+            loop {
+                let Some((next, step)) = this.step(&working).await else { return };
+                this = next;
+                for event in step.events {
+                    if this.events.send(Ok(event)).await.is_err() {
+                        return;
+                    }
+                }
+                if let Some(unreadable) = step.unreadable {
+                    let _ = this.events.send(Err(unreadable_status(unreadable))).await;
+                    return;
+                }
+                if !step.more {
+                    break;
+                }
+            }
+            tokio::select! {
+                changed = news.changed() => if changed.is_err() { return },
+                () = this.events.closed() => return,
+                () = group.cancelled() => return,
+            }
+        }
+    }
+}
+
+fn unreadable_status((log, first): (LogId, u64)) -> Status {
+    Status::data_loss(format!(
+        "log {log} cannot be read from event {first} on; `causeway topology verify` says more"
+    ))
 }
 
 fn position(position: &Position) -> Result<(LogId, u64), Status> {

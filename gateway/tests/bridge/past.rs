@@ -7,7 +7,10 @@ use gateway::past::{import, open_directory, open_file};
 use identity::NodeKey;
 use proto::{
     log::v1::How,
-    topology::v1::{LogsRequest, State, StateAtRequest, VerifyRequest, topology_client::TopologyClient},
+    topology::v1::{
+        LogsRequest, RangeRequest, State, StateAtRequest, VerifyRequest, WatchRequest,
+        topology_client::TopologyClient,
+    },
 };
 use runtime::TaskGroup;
 use storage::{Options, Store};
@@ -15,7 +18,7 @@ use tempfile::TempDir;
 use tonic::transport::Channel;
 use topology::{MemoryHistory, past::export::Writer, simulator::Forger};
 
-use crate::support::Node;
+use crate::support::{LIMIT, Node};
 
 /// More than two snapshots' worth.
 const EVENTS: u64 = 40_000;
@@ -34,6 +37,11 @@ fn exported(folder: &Path) -> PathBuf {
             _ => forger.link_down(other),
         }
     }
+    write(&forger, &folder.join("long.causeway"))
+}
+
+/// The log of a forger as an exported file.
+fn write(forger: &Forger, path: &Path) -> PathBuf {
     let history = MemoryHistory::default();
     history.store(forger.log, 1, &forger.stored());
     let mut file = Vec::new();
@@ -42,9 +50,8 @@ fn exported(folder: &Path) -> PathBuf {
         Ok::<(), ()>(())
     };
     Writer::new(&history, &NodeKey::generate()).write(1, "test", put).unwrap();
-    let path = folder.join("long.causeway");
-    std::fs::write(&path, file).unwrap();
-    path
+    std::fs::write(path, file).unwrap();
+    path.to_owned()
 }
 
 /// The state of the long log alone at some instants of it.
@@ -102,28 +109,51 @@ async fn snapshots_on_the_disk_give_the_same_answers() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_that_contradicts_the_one_that_is_there_is_not_imported() {
     let folder = tempfile::tempdir().unwrap();
-    let write = |peers: u64, name: &str| {
+    let with_peers = |peers: u64, name: &str| {
         let mut forger = Forger::new(1, 1);
         let (id, network) = (forger.id(), forger.network.clone());
         for number in 0..peers {
             forger.claim(7 * number + peers, How::Registered, &[id], &network);
         }
-        let history = MemoryHistory::default();
-        history.store(forger.log, 1, &forger.stored());
-        let mut file = Vec::new();
-        let put = |piece: Bytes| {
-            file.extend_from_slice(&piece);
-            Ok::<(), ()>(())
-        };
-        Writer::new(&history, &NodeKey::generate()).write(1, "test", put).unwrap();
-        let path = folder.path().join(name);
-        std::fs::write(&path, file).unwrap();
-        path
+        write(&forger, &folder.path().join(name))
     };
-    let (one, other) = (write(3, "one"), write(4, "other"));
+    let (one, other) = (with_peers(3, "one"), with_peers(4, "other"));
     let data = TempDir::new().unwrap();
     import(data.path(), &one).unwrap();
     let refused = import(data.path(), &other).unwrap_err().to_string();
     assert!(refused.contains("they differ at event 2"), "{refused}");
     assert_eq!(import(data.path(), &one).unwrap().0, 0, "what was there is still there");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readers_who_do_not_read_hold_up_nobody_who_asks() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = TempDir::new().unwrap();
+    import(data.path(), &exported(folder.path())).unwrap();
+    let node = Node::start_on(data, "attic").await;
+    let mut readers = Vec::new();
+    for number in 0..16 {
+        let mut past = TopologyClient::new(node.local().await);
+        readers.push(if number % 2 == 0 {
+            past.range(RangeRequest::default()).await.unwrap().into_inner()
+        } else {
+            past.watch(WatchRequest::default()).await.unwrap().into_inner()
+        });
+    }
+    // Each has the first event, so it is under way, and more than its connection takes is to come.
+    for reader in &mut readers {
+        assert!(reader.message().await.unwrap().is_some());
+    }
+    let mut past = TopologyClient::new(node.local().await);
+    let asked = tokio::time::timeout(LIMIT, past.state_at(StateAtRequest::default()));
+    assert!(asked.await.expect("nobody answers").is_ok());
+    // And whoever reads on gets all of it, in its order.
+    let mut last = 0;
+    let mut count = 1;
+    while let Some(event) = readers[0].message().await.unwrap() {
+        assert!(event.time >= last, "event {} came after {last}", event.id);
+        last = event.time;
+        count += 1;
+    }
+    assert!(count >= EVENTS, "{count} events came");
 }

@@ -79,6 +79,12 @@ impl<'a> Past<'a> {
 
     /// Events that a filter lets through, in their order.
     pub fn range(&self, wanted: Wanted) -> Range<'a> {
+        let parts = self.parts(&wanted);
+        self.following(wanted, parts)
+    }
+
+    /// The events of each log that lie within the times of a filter.
+    pub(super) fn parts(&self, wanted: &Wanted) -> Vec<(LogId, u64, u64)> {
         let mut parts = Vec::new();
         for (log, last) in self.archive.logs() {
             let first = events_until(self.archive, &log, last, wanted.since, false) + 1;
@@ -87,7 +93,7 @@ impl<'a> Past<'a> {
                 parts.push((log, first, last));
             }
         }
-        self.following(wanted, parts)
+        parts
     }
 
     /// The events `first..=last` of some logs that a filter lets through. Names are those as of where they begin.
@@ -132,11 +138,6 @@ impl<'a> Range<'a> {
     /// The same events untold, and unfiltered but by time.
     pub(super) fn into_placed(self) -> Merged<'a> {
         self.merged
-    }
-
-    /// Logs that could not be read to their end, and the first event that was missing.
-    pub fn unreadable(&self) -> &[(LogId, u64)] {
-        self.merged.unreadable()
     }
 }
 

@@ -1,4 +1,5 @@
-//! Events as they come in.
+//! Events in steps: those of a range, or as they come in. Nothing is borrowed between two steps, so whoever asked may
+//! take all the time in the world.
 
 use std::collections::BTreeMap;
 
@@ -8,48 +9,83 @@ use crate::{Hlc, LogId};
 
 use super::{Merged, Past, Wanted, names::Names, world::World};
 
-/// How far somebody has seen each log. Between two calls of [`advance`](Self::advance) more may have become durable.
+/// How far somebody has seen each log. Between two [`step`](Self::step)s more may have become durable.
 #[derive(Debug)]
 pub struct Watching {
     seen: BTreeMap<LogId, u64>,
+    /// Where a range ends; `None`: never.
+    ends: Option<BTreeMap<LogId, u64>>,
     wanted: Wanted,
     names: Names,
 }
 
+/// What a step found.
+#[derive(Debug)]
+pub struct Step {
+    /// The events that are wanted.
+    pub events: Vec<v1::Event>,
+    /// There is more than was seen.
+    pub more: bool,
+    /// A log that cannot be read, and the first event that is missing. Nothing of it comes any more.
+    pub unreadable: Option<(LogId, u64)>,
+}
+
 impl Past<'_> {
-    /// Begins after the given positions; logs that are not among them come from their first event on.
+    /// What comes in, after the given positions; logs that are not among them come from their first event on.
     pub fn watch(&self, wanted: Wanted, after: impl IntoIterator<Item = (LogId, u64)>) -> Watching {
-        let seen: BTreeMap<LogId, u64> = after.into_iter().collect();
-        let begin = seen.iter().map(|(log, through)| (*log, *through));
-        let mut world = World::folded(self.archive, self.verifier, Hlc::default(), begin);
-        world.check_all(self.verifier);
-        Watching { names: self.names(&world), seen, wanted }
+        self.watch_until(wanted, after.into_iter().collect(), None)
+    }
+
+    /// The events of a range, and then no more.
+    pub fn watch_range(&self, wanted: Wanted) -> Watching {
+        let parts = self.parts(&wanted);
+        let seen = parts.iter().map(|(log, first, _)| (*log, first - 1)).collect();
+        let ends = parts.into_iter().map(|(log, _, last)| (log, last)).collect();
+        self.watch_until(wanted, seen, Some(ends))
     }
 
     /// Where each log stands.
     pub fn positions(&self) -> Vec<(LogId, u64)> {
         self.archive.logs()
     }
+
+    fn watch_until(
+        &self,
+        wanted: Wanted,
+        seen: BTreeMap<LogId, u64>,
+        ends: Option<BTreeMap<LogId, u64>>,
+    ) -> Watching {
+        let begin = seen.iter().map(|(log, through)| (*log, *through));
+        let mut world = World::folded(self.archive, self.verifier, Hlc::default(), begin);
+        world.check_all(self.verifier);
+        Watching { names: self.names(&world), seen, ends, wanted }
+    }
 }
 
 impl Watching {
-    /// The next events, at most about so many; none when everything was seen. Within a log they come in its order; those
-    /// that are there together come in the order of the whole history.
-    pub fn advance(&mut self, past: &Past<'_>, most: usize) -> Vec<v1::Event> {
-        let news = past.archive.logs().into_iter().filter_map(|(log, last)| {
-            let seen = self.seen.get(&log).copied().unwrap_or(0);
-            (seen < last).then_some((log, seen + 1, last))
-        });
-        let mut found = Vec::new();
-        for placed in Merged::new(past.archive, news).take(most) {
+    /// Looks at the next events, at most so many. Within a log they come in its order; those that are there together come
+    /// in the order of the whole history.
+    pub fn step(&mut self, past: &Past<'_>, most: usize) -> Step {
+        let mut merged = Merged::new(past.archive, self.unseen(past));
+        let mut events = Vec::new();
+        for placed in merged.by_ref().take(most) {
             self.seen.insert(placed.log, placed.event.sequence);
-            found.extend(self.names.tell(&placed, &self.wanted, past.verifier));
+            events.extend(self.names.tell(&placed, &self.wanted, past.verifier));
         }
-        found
+        let unreadable = merged.unreadable().first().copied();
+        for (log, _) in merged.unreadable() {
+            self.seen.insert(*log, u64::MAX);
+        }
+        Step { events, more: !self.unseen(past).is_empty(), unreadable }
     }
 
-    /// Whether there is more than was seen.
-    pub fn is_behind(&self, past: &Past<'_>) -> bool {
-        past.archive.logs().iter().any(|(log, last)| self.seen.get(log).is_none_or(|seen| seen < last))
+    /// What of each log was not seen.
+    fn unseen(&self, past: &Past<'_>) -> Vec<(LogId, u64, u64)> {
+        let parts = past.archive.logs().into_iter().filter_map(|(log, held)| {
+            let end = self.ends.as_ref().map_or(Some(u64::MAX), |ends| ends.get(&log).copied())?;
+            let (seen, last) = (self.seen.get(&log).copied().unwrap_or(0), held.min(end));
+            (seen < last).then_some((log, seen + 1, last))
+        });
+        parts.collect()
     }
 }

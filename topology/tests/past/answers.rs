@@ -133,8 +133,13 @@ fn whoever_follows_misses_and_repeats_nothing_across_a_break() {
         }
         let past = past(&partial);
         let mut watching = past.watch(past.wanted(&Filter::default()).unwrap(), positions.clone());
-        while watching.is_behind(&past) {
-            seen.extend(watching.advance(&past, 3));
+        loop {
+            let step = watching.step(&past, 3);
+            seen.extend(step.events);
+            assert_eq!(step.unreadable, None);
+            if !step.more {
+                break;
+            }
         }
         positions = past.positions();
     }
