@@ -4,7 +4,7 @@ use std::{future::Future, net::SocketAddr, sync::Arc};
 
 use identity::{NodeId, NodeKey, tls::Identity};
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
 };
 
@@ -74,7 +74,7 @@ pub(crate) async fn ping(stream: &mut TcpStream) {
 }
 
 /// Everything until the end; a reset counts as an end.
-pub(crate) async fn read_to_end(stream: &mut TcpStream) -> Vec<u8> {
+pub(crate) async fn read_to_end(stream: &mut (impl AsyncRead + Unpin)) -> Vec<u8> {
     let mut read = Vec::new();
     within("end of the stream", async {
         let _ = stream.read_to_end(&mut read).await;

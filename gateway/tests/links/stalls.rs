@@ -4,7 +4,7 @@ use bytes::Bytes;
 use gateway::link::DEFAULT_WINDOW_BYTES;
 use tokio::{
     io::AsyncWriteExt as _,
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpStream, tcp::OwnedReadHalf},
 };
 
 use super::{
@@ -19,31 +19,26 @@ const STREAM_WINDOW: u64 = 12_500_000;
 /// More than the kernel's buffers and a stream's credit hold together.
 const FLOOD_BYTES: usize = 64 * 1024 * 1024;
 
-/// Calls a peer that accepts and never reads, and floods it until nothing moves any more.
-async fn flood(a: &Bridge, b: &Bridge) -> TcpStream {
+/// Calls a peer that accepts and never reads, and floods it: until nothing moves any more, and on, for what was noticed
+/// as a stall need not have taken all of its credit yet.
+async fn flood(a: &Bridge, b: &Bridge) -> OwnedReadHalf {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let peer = identity::NodeKey::generate().node_id();
     a.directory.via(peer, b);
     b.directory.local(peer, listener.local_addr().unwrap());
-    let mut caller = knock(a, &client_hello(peer)).await;
+    let caller = knock(a, &client_hello(peer)).await;
     let (called, _) = within("call", listener.accept()).await.unwrap();
-    let before = b.metrics.streams_stalled.get() + i64::try_from(b.metrics.streams_shed.get()).unwrap();
-    let (_, mut write) = caller.split();
-    let flood = async {
-        write.write_all(&vec![0; FLOOD_BYTES]).await.expect_err("nobody reads, so it cannot be done");
-    };
-    tokio::select! {
-        () = flood => {}
-        () = until("stall", || {
-            b.metrics.streams_stalled.get() + i64::try_from(b.metrics.streams_shed.get()).unwrap() > before
-        }) => {}
-    }
+    let stalls = || b.metrics.streams_stalled.get() + i64::try_from(b.metrics.streams_shed.get()).unwrap();
+    let before = stalls();
+    let (read, mut write) = caller.into_split();
     spawn(async move {
         // Keeps the connection without reading from it.
         let _called = called;
+        write.write_all(&vec![0; FLOOD_BYTES]).await.expect_err("nobody reads, so it cannot be done");
         std::future::pending::<()>().await;
     });
-    caller
+    until("stall", || stalls() > before).await;
+    read
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -91,7 +86,14 @@ async fn when_another_waits_for_credit_the_longest_stalled_stream_ends() {
     let _second = flood(&a, &b).await;
     let _third = flood(&a, &b).await;
     assert_eq!(b.metrics.streams_shed.get(), 0, "nobody waits");
-    ping(&mut echo(&a, &b).await).await;
+    // It finds no credit as soon as the third has taken the rest.
+    let mut chat = echo(&a, &b).await;
+    within("shedding", async {
+        while b.metrics.streams_shed.get() == 0 {
+            ping(&mut chat).await;
+        }
+    })
+    .await;
     assert_eq!(b.metrics.streams_shed.get(), 1);
     read_to_end(&mut first).await;
 }
