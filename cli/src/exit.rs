@@ -84,7 +84,7 @@ fn failure(error: &anyhow::Error) -> Failure {
         if let Some(fault) = cause.downcast_ref::<Fault>() {
             return fault.failure;
         }
-        if let Some(ConnectError::NotRunning { .. }) = cause.downcast_ref::<ConnectError>() {
+        if let Some(ConnectError::NotRunning { .. } | ConnectError::Timeout { .. }) = cause.downcast_ref() {
             return Failure::NotRunning;
         }
         if let Some(status) = cause.downcast_ref::<Status>() {

@@ -1,6 +1,7 @@
 //! Logs to look back at, wherever they are: the same service answers for a running bridge, a stopped one, and a file.
 
 use std::{
+    io::ErrorKind,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -9,7 +10,7 @@ use std::{
 use anyhow::Context as _;
 use gateway::past::{Source, open_directory, open_file};
 use identity::{
-    keyfile,
+    NodeId, keyfile,
     tls::{ALPN_H2, Expected, Identity, client_config, server_name},
 };
 use proto::topology::v1::topology_client::TopologyClient;
@@ -110,8 +111,22 @@ async fn elsewhere(args: &SourceArgs) -> anyhow::Result<Channel> {
             Err(error) => last = Some(error),
         }
     }
-    Err(last.map_or_else(
-        || Fault::error(Failure::NotRunning, format!("{} has no address", target.host())),
-        anyhow::Error::from,
-    ))
+    Err(match last {
+        None => Fault::error(Failure::NotRunning, format!("{} has no address", target.host())),
+        Some(error) => unreachable(error, target.id()),
+    })
+}
+
+/// Why nobody answers there, or not the one who should.
+fn unreachable(error: ConnectError, expected: Option<NodeId>) -> anyhow::Error {
+    match (&error, expected) {
+        (ConnectError::Io { source, .. }, Some(id)) if source.kind() == ErrorKind::InvalidData => {
+            let sentence = format!("{error}; whoever answers there did not prove to be {id}");
+            Fault::error(Failure::Other, sentence)
+        }
+        (ConnectError::Io { source, .. }, _) if source.kind() == ErrorKind::ConnectionRefused => {
+            Fault::error(Failure::NotRunning, format!("{error}: no bridge listens there"))
+        }
+        _ => error.into(),
+    }
 }

@@ -131,8 +131,7 @@ const IMPORT_BATCH: usize = 1_024;
 /// # Errors
 /// [`DirectoryError`]; a log that contradicts one that is there is taken over in no part, and nothing else either.
 pub fn import(data: &Path, file: &Path) -> Result<(u64, Vec<String>), DirectoryError> {
-    let mut exported = super::file::read(file)?;
-    let notes = super::file::keep_good(&mut exported);
+    let (exported, notes) = super::file::read_good(file)?;
     let store = loading::open(data)?;
     let held = stored(data, &store)?;
     for (log, last) in exported.logs() {

@@ -47,21 +47,37 @@ pub enum FileError {
 }
 
 /// Opens an exported file to look back at. With `checked`, whatever in it does not verify is left out and told in
-/// [`Source::notes`]; without, it is kept for [`Past::verify`] to tell. Blocks.
+/// [`Source::notes`]; without, it is kept for [`Past::verify`] to tell, whatever the file is. Blocks.
 ///
 /// # Errors
-/// [`FileError`] for what cannot be read at all.
+/// [`FileError`] for a file that cannot be read, and with `checked` for one that holds nothing.
 pub fn open_file(path: &Path, checked: bool) -> Result<Source, FileError> {
-    let mut logs = read(path)?;
-    let notes = if checked { keep_good(&mut logs) } else { Vec::new() };
+    let (logs, notes) = if checked { read_good(path)? } else { (read(path)?, Vec::new()) };
     let exporter = logs.exporter();
     let mut source = Source::at_rest(Arc::new(logs), exporter, None);
     source.notes = notes;
     Ok(source)
 }
 
+/// What is good of the logs of a file, and sentences about the rest.
+///
+/// # Errors
+/// [`FileError`], also for a file that holds nothing.
+pub(super) fn read_good(path: &Path) -> Result<(ExportedLogs, Vec<String>), FileError> {
+    let mut logs = read(path)?;
+    match (logs.logs().is_empty(), logs.faults()) {
+        (true, faults) if !faults.is_empty() => {
+            Err(FileError::Nothing { path: path.to_owned(), what: faults.join("; ") })
+        }
+        _ => {
+            let notes = keep_good(&mut logs);
+            Ok((logs, notes))
+        }
+    }
+}
+
 /// The logs of a file, as far as they can be read.
-pub(super) fn read(path: &Path) -> Result<ExportedLogs, FileError> {
+fn read(path: &Path) -> Result<ExportedLogs, FileError> {
     let failed = |source| FileError::Io { path: path.to_owned(), source };
     let file = File::open(path).map_err(failed)?;
     let bytes = file.metadata().map_err(failed)?.len();
@@ -71,17 +87,11 @@ pub(super) fn read(path: &Path) -> Result<ExportedLogs, FileError> {
     let mut content = Vec::new();
     // Once more than there was: what grows meanwhile is not read without end.
     file.take(MAX_EXPORT_BYTES).read_to_end(&mut content).map_err(failed)?;
-    let logs = ExportedLogs::read(&Bytes::from(content));
-    match (logs.logs().is_empty(), logs.faults()) {
-        (true, faults) if !faults.is_empty() => {
-            Err(FileError::Nothing { path: path.to_owned(), what: faults.join("; ") })
-        }
-        _ => Ok(logs),
-    }
+    Ok(ExportedLogs::read(&Bytes::from(content)))
 }
 
 /// Cuts every log to what verifies; gives sentences about the rest.
-pub(super) fn keep_good(logs: &mut ExportedLogs) -> Vec<String> {
+fn keep_good(logs: &mut ExportedLogs) -> Vec<String> {
     let verified = Past::new(logs, &Strict, None).verify();
     let mut notes = verified.faults;
     let mut good = Vec::new();

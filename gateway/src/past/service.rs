@@ -156,7 +156,7 @@ impl Topology for TopologyService {
 
     async fn export(&self, request: Request<ExportRequest>) -> Result<Response<Pieces>, Status> {
         let Some(key) = self.source.key.clone() else {
-            return Err(Status::failed_precondition(
+            return Err(Status::invalid_argument(
                 "only a bridge can export: it signs the file, and here is no bridge's key",
             ));
         };

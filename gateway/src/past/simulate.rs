@@ -89,8 +89,7 @@ pub fn simulate_file(
     seed: Option<[u8; 32]>,
     drops: &[DropLink],
 ) -> Result<Simulated, SimulateError> {
-    let mut exported = file::read(path)?;
-    let notes = file::keep_good(&mut exported);
+    let (exported, notes) = file::read_good(path)?;
     if exported.journal().is_none() {
         return Err(SimulateError::NoJournal);
     }

@@ -137,7 +137,11 @@ fn what_is_no_exported_file_is_refused() {
     let (none, empty) = (folder.path().join("poem.txt"), folder.path().join("empty"));
     fs::write(&none, "Wanderers Nachtlied\n").unwrap();
     fs::write(&empty, "").unwrap();
-    for question in [&["verify"][..], &["show"], &["log"], &["stats"], &["why", "carla"]] {
+    for file in [&none, &empty] {
+        let answer = Past::in_file(file).ask(&["verify"]);
+        assert_answer(&answer, CHECK_FAILED, &["no file that `causeway topology export` wrote"]);
+    }
+    for question in [&["show"][..], &["log"], &["stats"], &["why", "carla"]] {
         for (file, part) in [
             (none.as_path(), "no file that `causeway topology export` wrote"),
             (&empty, "no file that `causeway topology export` wrote"),
@@ -169,7 +173,7 @@ fn an_export_overwrites_nothing_and_leaves_nothing_half_done() {
     let whole = story.exported("whole.causeway");
     let again = story.towns.folder().join("again.causeway");
     let refused = Past::in_file(&whole).ask(&["export", again.to_str().unwrap()]);
-    assert_answer(&refused, super::NOT_FOUND, &["only a bridge can export"]);
+    assert_answer(&refused, USAGE, &["only a bridge can export"]);
     assert!(!again.exists(), "a file is left of a refused export");
 }
 

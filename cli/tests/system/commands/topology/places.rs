@@ -124,7 +124,8 @@ fn only_operators_ask_from_afar() {
     let mut meant = program(folder.path());
     meant.args(["topology", "show", "--at", &target, "--as"]).arg(operator.data());
     let answer = Answer::of(&mut meant);
-    assert!(answer.code != OK && answer.out.is_empty(), "{answer:?}");
+    assert_answer(&answer, FAILED, &["did not prove to be", &story.towns.tower.id()]);
+    assert!(answer.out.is_empty(), "{answer:?}");
     let mut nobody = program(folder.path());
     assert_answer(&Answer::of(nobody.args(["topology", "show", "--as", "olga"])), USAGE, &["--at"]);
 }
