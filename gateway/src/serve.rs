@@ -63,6 +63,7 @@ pub(crate) async fn control(
     // The whole past is for operators.
     let past = Guarded::new(past, move |request| Ok(control.operator(request).map(|_| ())?));
     let (routes, health) = routes!(service, past);
+    health.set_serving::<TopologyServer<TopologyService>>().await;
     tell_health::<ControlServer<ControlService>>(group, health, draining).await;
     let limits = AcceptLimits { idle: CONTROL_IDLE, ..AcceptLimits::default() };
     let incoming = tls_incoming(group, listener, config, limits);
@@ -104,6 +105,7 @@ pub(crate) async fn console(
         .max_decoding_message_size(CONTROL_MESSAGE_BYTES);
     let (routes, health) = routes!(bridge, node, past);
     health.set_serving::<NodeServer<NodeConsole>>().await;
+    health.set_serving::<TopologyServer<TopologyService>>().await;
     tell_health::<BridgeServer<BridgeConsole>>(group, health, draining).await;
     let incoming = unix_incoming(group, listener);
     // A join may take longer than other requests.

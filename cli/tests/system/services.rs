@@ -123,9 +123,10 @@ fn every_port_of_a_bridge_tells_what_it_serves_and_takes_compressed_messages() {
     run(async {
         let (control, greeting, console) =
             (tls(attic, "control").await, plain(attic, "greeting").await, local(attic).await);
-        assert_tells("control", &control, &["causeway.bridge.v1.Control"]).await;
+        assert_tells("control", &control, &["causeway.bridge.v1.Control", "causeway.topology.v1.Topology"])
+            .await;
         assert_tells("greeting", &greeting, &["causeway.greeting.v1.Greeting"]).await;
-        let own = ["causeway.control.v1.Bridge", "causeway.control.v1.Node"];
+        let own = ["causeway.control.v1.Bridge", "causeway.control.v1.Node", "causeway.topology.v1.Topology"];
         assert_tells("the local socket", &console, &own).await;
         assert_greets("greeting", &greeting).await;
         for encoding in ENCODINGS {
