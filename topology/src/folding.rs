@@ -1,11 +1,12 @@
 //! From durable events to the state: loading, folding, and what follows from a change.
 
+mod snapshots;
+
 use identity::NodeId;
-use proto::log::v1;
 
 use crate::{
     Core, Entry, Head, Hlc, LogId, NO_HASH, Output, Snapshot, Warning,
-    event::{Event, Fact},
+    event::Event,
     fold::{Fold, Touched},
     fork,
     limits::MAX_SEGMENT_BYTES,
@@ -131,17 +132,6 @@ impl Core {
         (good.sequence, what)
     }
 
-    /// The proofs of forks that a log's events hold.
-    fn proofs_in(&self, log: &LogId, fold: &Fold) -> Vec<v1::ForkProof> {
-        let entries = fold.forks.iter().flat_map(|at| self.history.read(log, *at, 1, MAX_SEGMENT_BYTES));
-        let events = entries.filter_map(|entry| Event::decode(&entry.event).ok());
-        let proofs = events.filter_map(|event| match event.fact() {
-            Some(Fact::Fork(proof)) => Some(proof),
-            _ => None,
-        });
-        proofs.collect()
-    }
-
     fn take_loaded(&mut self, end: &Chain, bytes: u64, fold: Option<Fold>, touched: Touched) {
         let known = self.owners.contains_key(&end.log.owner);
         if end.sequence == 0 {
@@ -192,31 +182,6 @@ impl Core {
             self.snapshot_after(log, before);
             self.after_fold(log.owner, touched);
         }
-    }
-
-    /// Has a snapshot kept when the fold of a log has passed the place for one since `before`.
-    fn snapshot_after(&mut self, id: LogId, before: u64) {
-        let (Some(owner), Some(log)) = (self.owners.get(&id.owner), self.logs.find(&id)) else { return };
-        if owner.fold.through != log.stored || !self.is_place(before, owner.fold.through) {
-            return;
-        }
-        let fold = owner.fold.clone();
-        let unstored: usize = log.unstored.iter().map(|run| run.bytes).sum();
-        let bytes = log.bytes.saturating_sub(unstored as u64);
-        let end = Chain { log: id, sequence: log.stored, hash: log.stored_hash, time: fold.time };
-        self.keep_snapshot(&end, bytes, &fold);
-    }
-
-    /// Whether the place for a snapshot lies between two positions.
-    fn is_place(&self, before: u64, through: u64) -> bool {
-        let every = self.config.snapshot_every;
-        every > 0 && before / every != through / every
-    }
-
-    fn keep_snapshot(&mut self, end: &Chain, bytes: u64, fold: &Fold) {
-        let head = Head { log: end.log, sequence: end.sequence, hash: end.hash };
-        let snapshot = Snapshot { head, time: end.time, bytes, fold: fold.clone() };
-        self.out.push(Output::Snapshot(Box::new(snapshot)));
     }
 
     /// Folds the latest epoch of a bridge again from its first event on.

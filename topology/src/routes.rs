@@ -1,11 +1,12 @@
 //! Which way leads to which bridge, and to which peer.
 
+mod best;
 mod graph;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use identity::{Announcement, Description, NodeId};
-use proto::log::v1::{How, LeftReason};
+use proto::log::v1::LeftReason;
 
 use crate::{
     Core, Hlc, NoRoute, Output, Route,
@@ -15,6 +16,7 @@ use crate::{
     timers::Timer,
 };
 
+pub(crate) use best::best_of;
 pub(crate) use graph::Graph;
 
 /// Routes as they were computed last.
@@ -97,32 +99,6 @@ impl Table {
     pub(crate) fn bridge(&self, id: &NodeId) -> Option<&Way> {
         self.ways.get(id)
     }
-}
-
-/// The best fit way to one of a peer's homes: registered before heard, then cost, then id. With no way at all, why not,
-/// if some home had a reason.
-pub(crate) fn best_of<'c, 't>(
-    claims: impl Iterator<Item = (NodeId, &'c Claim)>,
-    way: impl Fn(&NodeId) -> Result<&'t Way, NoRoute>,
-    fits: impl Fn(&[NodeId]) -> bool,
-) -> Result<Route, Option<NoRoute>> {
-    let mut best: Option<((bool, u64, NodeId), Route)> = None;
-    let mut reason = None;
-    for (home, claim) in claims {
-        match way(&home) {
-            Ok(way) if !fits(&way.bridges) => {}
-            Ok(way) => {
-                let registered = claim.how == How::Registered;
-                let rank = (!registered, way.cost_us, home);
-                if best.as_ref().is_none_or(|(other, _)| rank < *other) {
-                    let (bridges, cost_us) = (Arc::clone(&way.bridges), way.cost_us);
-                    best = Some((rank, Route { bridges, cost_us, registered, asleep: claim.asleep }));
-                }
-            }
-            Err(why) => reason = Some(why),
-        }
-    }
-    best.map(|(_, route)| route).ok_or(reason)
 }
 
 impl Core {
