@@ -3,6 +3,7 @@
 
 mod directory;
 mod file;
+pub mod json;
 mod service;
 mod simulate;
 

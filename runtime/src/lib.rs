@@ -12,6 +12,7 @@
 //! | [`socket_path`] | where the local control socket of a data directory is |
 //! | [`metrics`] | Prometheus metrics and health over HTTP |
 //! | [`telemetry`] | logs on stderr |
+//! | [`web`] | a node's pages: the server, sessions, and what keeps them to themselves |
 //! | [`Unkept`] | small files that found a full disk, written once there is room |
 //!
 //! ```
@@ -34,6 +35,7 @@ mod task_group;
 pub mod telemetry;
 mod token_bucket;
 mod unkept;
+pub mod web;
 
 pub use backoff::Backoff;
 pub use event_loop::{BusyPoll, EventLoop};

@@ -13,7 +13,6 @@ mod verify;
 mod why;
 
 use proto::topology::v1::{Event, Route};
-use serde_json::{Value, json};
 
 use crate::{args::TopologyCommand, output};
 
@@ -34,38 +33,10 @@ pub(super) async fn run(command: TopologyCommand) -> anyhow::Result<()> {
     }
 }
 
-/// An event as a JSON object.
-fn event_json(event: &Event) -> Value {
-    let position = event.position.clone().unwrap_or_default();
-    json!({
-        "id": event.id,
-        "time": event.time_text,
-        "bridge": output::id(&position.owner),
-        "bridge_name": event.owner_name,
-        "network": output::network(event.network.as_ref()),
-        "kind": event.kind_name,
-        "subject": output::id(&event.subject),
-        "subject_name": event.subject_name,
-        "text": event.text,
-    })
-}
-
 /// An event as a line for people.
 fn event_line(event: &Event) -> String {
     let time = output::clock_millis(&event.time_text);
     format!("{time}  {:<15} {}", event.kind_name, output::harmless(&event.text))
-}
-
-/// A way as a JSON object.
-fn route_json(route: Option<&Route>) -> Value {
-    route.map_or(Value::Null, |route| {
-        json!({
-            "bridges": route.bridges.iter().map(output::id).collect::<Vec<_>>(),
-            "names": route.names,
-            "cost_us": route.cost_us,
-            "reason": route.reason,
-        })
-    })
 }
 
 /// A way for people.

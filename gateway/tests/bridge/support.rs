@@ -130,7 +130,10 @@ impl Node {
     /// What the metrics port answers.
     pub(crate) async fn http(&self, path: &str) -> String {
         let mut stream = TcpStream::connect(self.bridge.addresses().metrics).await.unwrap();
-        stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).await.unwrap();
+        stream
+            .write_all(format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").as_bytes())
+            .await
+            .unwrap();
         let mut text = String::new();
         stream.read_to_string(&mut text).await.unwrap();
         text

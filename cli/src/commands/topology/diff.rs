@@ -1,7 +1,7 @@
 //! `causeway topology diff`.
 
+use gateway::past::json;
 use proto::topology::v1::{Change, DiffRequest};
-use serde_json::{Value, json};
 
 use crate::{
     args::DiffArgs,
@@ -16,7 +16,7 @@ pub(super) async fn run(args: DiffArgs) -> anyhow::Result<()> {
     let request = DiffRequest { from: args.earlier.end(), to: args.later.map_or(0, |later| later.end()) };
     let diff = past::open(&args.ask.source).await?.diff(request).await?.into_inner();
     if args.ask.json {
-        return diff.changes.iter().try_for_each(|change| Ok(output::object(&change_json(change))?));
+        return diff.changes.iter().try_for_each(|change| Ok(output::object(&json::change(change))?));
     }
     let (from, to) = (output::clock_millis(&diff.from_text), output::clock_millis(&diff.to_text));
     if diff.changes.is_empty() {
@@ -29,18 +29,4 @@ pub(super) async fn run(args: DiffArgs) -> anyhow::Result<()> {
 /// A change as a line for people.
 pub(super) fn change_line(change: &Change) -> String {
     format!("  {:<16} {}", change.kind_name, output::harmless(&change.text))
-}
-
-/// A change as a JSON object.
-pub(super) fn change_json(change: &Change) -> Value {
-    json!({
-        "kind": change.kind_name,
-        "subject": output::id(&change.subject),
-        "subject_name": change.subject_name,
-        "other": output::id(&change.other),
-        "other_name": change.other_name,
-        "before": change.before,
-        "after": change.after,
-        "text": change.text,
-    })
 }

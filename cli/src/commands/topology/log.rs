@@ -2,10 +2,11 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use gateway::past::json;
 use proto::topology::v1::{Event, Filter, Position, RangeRequest, WatchRequest};
 use tonic::Code;
 
-use super::{event_json, event_line};
+use super::event_line;
 use crate::{
     args::LogArgs,
     output,
@@ -105,7 +106,7 @@ async fn reopen(args: &LogArgs) -> Past {
 
 fn show(event: &Event, json: bool) -> anyhow::Result<()> {
     if json {
-        return Ok(output::object(&event_json(event))?);
+        return Ok(output::object(&json::event(event))?);
     }
     Ok(output::line(&event_line(event))?)
 }

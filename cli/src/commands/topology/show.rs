@@ -1,14 +1,11 @@
 //! `causeway topology show`.
 
 use comfy_table::Table;
-use proto::topology::v1::{Bridge, BridgeStatus, Home, Link, Peer, State, StateAtRequest};
-use serde_json::{Value, json};
+use gateway::past::json;
+use proto::topology::v1::{Home, Link, Peer, State, StateAtRequest};
+use serde_json::json;
 
-use super::{
-    call,
-    diff::{change_json, change_line},
-    route_json, route_text,
-};
+use super::{call, diff::change_line, route_text};
 use crate::{args::ShowArgs, output, past};
 
 pub(super) async fn run(args: ShowArgs) -> anyhow::Result<()> {
@@ -34,63 +31,13 @@ fn as_json(state: &State) -> anyhow::Result<()> {
         let id = data_encoding::HEXLOWER.encode(&network.id);
         output::object(&json!({ "type": "network", "name": network.name, "id": id }))?;
     }
-    state.bridges.iter().try_for_each(|bridge| output::object(&bridge_json(bridge)))?;
-    state.links.iter().try_for_each(|link| output::object(&link_json(link)))?;
-    state.peers.iter().try_for_each(|peer| output::object(&peer_json(peer)))?;
+    state.bridges.iter().try_for_each(|bridge| output::object(&json::bridge(bridge)))?;
+    state.links.iter().try_for_each(|link| output::object(&json::link(link)))?;
+    state.peers.iter().try_for_each(|peer| output::object(&json::peer(peer)))?;
     state.unknown.iter().try_for_each(|change| {
-        let mut unknown = change_json(change);
+        let mut unknown = json::change(change);
         unknown["type"] = json!("unknown");
         Ok(output::object(&unknown)?)
-    })
-}
-
-fn bridge_json(bridge: &Bridge) -> Value {
-    json!({
-        "type": "bridge",
-        "id": output::id(&bridge.node_id),
-        "name": bridge.name,
-        "network": output::network(bridge.network.as_ref()),
-        "state": status(bridge.status()),
-        "started_at": bridge.started_text,
-        "last_event": bridge.last_event_text,
-        "events": bridge.sequence,
-        "island": bridge.island,
-        "peers": bridge.peers,
-        "forked": bridge.forked,
-    })
-}
-
-fn link_json(link: &Link) -> Value {
-    json!({
-        "type": "link",
-        "one": output::id(&link.one),
-        "one_name": link.one_name,
-        "other": output::id(&link.other),
-        "other_name": link.other_name,
-        "state": if link.one_says_up && link.other_says_up { "up" } else { "half_up" },
-        "one_says_up": link.one_says_up,
-        "other_says_up": link.other_says_up,
-        "cost_us": link.cost_us,
-        "since": link.since_text,
-    })
-}
-
-fn peer_json(peer: &Peer) -> Value {
-    let homes = peer.homes.iter().map(|home| {
-        json!({
-            "bridge": output::id(&home.bridge),
-            "bridge_name": home.bridge_name,
-            "how": home.how,
-            "since": home.since_text,
-        })
-    });
-    json!({
-        "type": "peer",
-        "id": output::id(&peer.node_id),
-        "name": peer.name,
-        "homes": homes.collect::<Vec<_>>(),
-        "asleep": !peer.waker.is_empty(),
-        "route": route_json(peer.route.as_ref()),
     })
 }
 
@@ -126,7 +73,7 @@ fn bridges(state: &State) -> Table {
             output::short(&bridge.node_id),
             output::harmless(&bridge.name),
             output::harmless(&output::network(bridge.network.as_ref())),
-            format!("{}{forked}", status(bridge.status())),
+            format!("{}{forked}", json::status(bridge.status())),
             bridge.island.to_string(),
             bridge.peers.to_string(),
             output::clock(&bridge.started_text),
@@ -166,12 +113,4 @@ fn peers(peers: &[Peer]) -> Table {
         ]);
     }
     table
-}
-
-const fn status(status: BridgeStatus) -> &'static str {
-    match status {
-        BridgeStatus::Running | BridgeStatus::Unspecified => "running",
-        BridgeStatus::Draining => "draining",
-        BridgeStatus::Stopped => "stopped",
-    }
 }

@@ -1,12 +1,9 @@
 //! `causeway topology simulate`.
 
-use gateway::past::{DropLink, Run, Simulated, simulate_file};
+use gateway::past::{DropLink, Run, Simulated, json, simulate_file};
 use serde_json::json;
 
-use super::{
-    diff::{change_json, change_line},
-    event_json, event_line,
-};
+use super::{diff::change_line, event_line};
 use crate::{
     args::SimulateArgs,
     exit::{Failure, Fault},
@@ -45,7 +42,8 @@ pub(super) async fn run(args: SimulateArgs) -> anyhow::Result<()> {
 
 fn as_json(simulated: &Simulated) -> anyhow::Result<()> {
     for run in &simulated.runs {
-        let [was, came] = run.only.each_ref().map(|events| events.iter().map(event_json).collect::<Vec<_>>());
+        let [was, came] =
+            run.only.each_ref().map(|events| events.iter().map(json::event).collect::<Vec<_>>());
         output::object(&json!({
             "type": "run",
             "began": run.began,
@@ -57,7 +55,7 @@ fn as_json(simulated: &Simulated) -> anyhow::Result<()> {
         }))?;
     }
     for change in &simulated.changes {
-        let mut change = change_json(change);
+        let mut change = json::change(change);
         change["type"] = json!("change");
         output::object(&change)?;
     }

@@ -1,9 +1,9 @@
 //! `causeway topology why`.
 
-use proto::topology::v1::{RouteFrom, Sighting, WhyRequest, WhyResponse};
-use serde_json::json;
+use gateway::past::json;
+use proto::topology::v1::{WhyRequest, WhyResponse};
 
-use super::{call, event_json, event_line, route_json, route_text};
+use super::{call, event_line, route_text};
 use crate::{args::WhyArgs, output, past};
 
 pub(super) async fn run(args: WhyArgs) -> anyhow::Result<()> {
@@ -14,33 +14,7 @@ pub(super) async fn run(args: WhyArgs) -> anyhow::Result<()> {
         known_by: args.known_by.unwrap_or_default(),
     };
     let why = past::open(&args.ask.source).await?.why(request).await?.into_inner();
-    if args.ask.json { as_json(&why) } else { as_text(&why) }
-}
-
-fn as_json(why: &WhyResponse) -> anyhow::Result<()> {
-    let peer = why.peer.clone().unwrap_or_default();
-    let sighting = |sighting: &Sighting| {
-        json!({
-            "event": sighting.event.as_ref().map(event_json),
-            "counts": sighting.counts,
-            "reason": sighting.reason,
-            "arrival": sighting.arrival,
-        })
-    };
-    let route = |from: &RouteFrom| {
-        json!({
-            "bridge": output::id(&from.bridge),
-            "bridge_name": from.bridge_name,
-            "route": route_json(from.route.as_ref()),
-        })
-    };
-    Ok(output::object(&json!({
-        "id": output::id(&peer.node_id),
-        "name": peer.name,
-        "sightings": why.sightings.iter().map(sighting).collect::<Vec<_>>(),
-        "routes": why.routes.iter().map(route).collect::<Vec<_>>(),
-        "history": why.history.iter().map(event_json).collect::<Vec<_>>(),
-    }))?)
+    if args.ask.json { Ok(output::object(&json::why(&why))?) } else { as_text(&why) }
 }
 
 fn as_text(why: &WhyResponse) -> anyhow::Result<()> {

@@ -1,0 +1,18 @@
+//! What a node serves over HTTP: a server with bounds, and what keeps a page of one's own from everybody else.
+//!
+//! The pages of a node are for the person whose node it is, and stand on a port that every program of the machine, and
+//! every site that is open in the person's browser, can reach. So: a session is needed ([`Gate`]), which begins with a
+//! link that is good once; names that others control do not lead here ([`own_host`]); and what is served runs nothing but
+//! its own scripts and is shown in no frame ([`guarded`]).
+
+mod gate;
+mod headers;
+mod host;
+mod serve;
+
+pub use axum;
+
+pub use gate::{Gate, LINK_LIFETIME, MAX_OPEN_LINKS, SESSION_LIFETIME, Seal};
+pub use headers::guarded;
+pub use host::own_host;
+pub use serve::{MAX_CONNECTIONS, serve};

@@ -1,0 +1,56 @@
+//! By which names a page may be asked for.
+
+use std::net::IpAddr;
+
+use axum::{
+    extract::Request,
+    middleware::Next,
+    response::{IntoResponse as _, Response},
+};
+use hyper::{StatusCode, header, http::uri::Authority};
+
+/// Refuses requests whose host is a name that somebody else may give out, or that another site's page sends. Whoever owns
+/// a name can let it lead to this machine and have a browser ask here as if it were his site (DNS rebinding). An address
+/// and `localhost` are nobody's. To be laid around routes with [`axum::middleware::from_fn`].
+pub async fn own_host(request: Request, next: Next) -> Response {
+    let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+    if !header(header::HOST.as_str()).is_some_and(is_nobodys) {
+        return refused("open this page by its address, such as http://127.0.0.1:30023, or as localhost");
+    }
+    // <https://www.w3.org/TR/fetch-metadata/>: a link may lead here from anywhere, a script or a picture may not.
+    let foreign = matches!(header("sec-fetch-site"), Some("cross-site" | "same-site"));
+    if foreign && header("sec-fetch-mode") != Some("navigate") {
+        return refused("another site's page asked for this");
+    }
+    next.run(request).await
+}
+
+fn refused(why: &'static str) -> Response {
+    (StatusCode::FORBIDDEN, format!("{why}\n")).into_response()
+}
+
+fn is_nobodys(host: &str) -> bool {
+    let Ok(authority) = host.parse::<Authority>() else { return false };
+    let host = authority.host();
+    let name = host.trim_start_matches('[').trim_end_matches(']');
+    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_and_localhost_are_nobodys() {
+        for host in ["127.0.0.1:30023", "localhost", "LOCALHOST:80", "[::1]:30023", "192.168.1.5"] {
+            assert!(is_nobodys(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn names_are_somebodys() {
+        for host in ["evil.example", "evil.example:30023", "localhost.evil.example", "127.0.0.1.nip.io", ""] {
+            assert!(!is_nobodys(host), "{host}");
+        }
+    }
+}
