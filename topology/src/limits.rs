@@ -137,5 +137,9 @@ pub const MAX_EXPORT_ITEM_BYTES: usize = 320 * 1024;
 pub const MAX_EXPORT_BYTES: u64 = 4 * 1024 * 1024 * 1024;
 /// Events about a peer in the answer to why it is known.
 pub const WHY_EVENTS: usize = 20;
+/// Slices of time in which events are counted, if nobody says how many.
+pub const DENSITY_SLICES: u32 = 200;
+/// The most of them.
+pub const MAX_DENSITY_SLICES: u32 = 1_000;
 /// Rows of what was worst, in statistics.
 pub const WORST_ROWS: usize = 20;

@@ -10,12 +10,14 @@
 //! signatures of their own.
 
 mod archive;
+mod density;
 mod diff;
 mod error;
 pub mod export;
 mod journal;
 mod merge;
 mod names;
+mod newest;
 mod path;
 mod query;
 mod state;

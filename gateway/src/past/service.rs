@@ -1,13 +1,14 @@
 //! The gRPC service: questions are answered where blocking is allowed, and few at a time.
 
-use std::{collections::VecDeque, pin::Pin, sync::Arc};
+use std::{pin::Pin, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::Stream;
 use proto::topology::v1::{
-    DiffRequest, DiffResponse, Event, ExportPiece, ExportRequest, LogsRequest, LogsResponse, PathRequest,
-    PathResponse, Position, RangeRequest, State, StateAtRequest, StatsRequest, StatsResponse, VerifyRequest,
-    VerifyResponse, WatchRequest, WhyRequest, WhyResponse, topology_server::Topology,
+    DensityRequest, DensityResponse, DiffRequest, DiffResponse, Event, ExportPiece, ExportRequest,
+    LogsRequest, LogsResponse, PathRequest, PathResponse, Position, RangeRequest, State, StateAtRequest,
+    StatsRequest, StatsResponse, VerifyRequest, VerifyResponse, WatchRequest, WhyRequest, WhyResponse,
+    topology_server::Topology,
 };
 use runtime::TaskGroup;
 use tokio::{
@@ -93,14 +94,20 @@ impl Topology for TopologyService {
     type RangeStream = Events;
 
     async fn range(&self, request: Request<RangeRequest>) -> Result<Response<Events>, Status> {
-        let RangeRequest { filter, last } = request.into_inner();
+        let RangeRequest { filter, last, first } = request.into_inner();
         let place = self.stream_place()?;
-        let begun = self.ask(move |past| Ok(past.watch_range(past.wanted(&filter.unwrap_or_default())?)));
+        let begun = self.ask(move |past| {
+            let wanted = past.wanted(&filter.unwrap_or_default())?;
+            Ok(match last {
+                0 => past.watch_range(wanted),
+                last => past.watch_newest(wanted, usize::try_from(last).unwrap_or(usize::MAX)),
+            })
+        });
         let watching = begun.await?.into_inner();
         let (events, queue) = mpsc::channel(WATCH_QUEUE);
-        let last = usize::try_from(last).unwrap_or(usize::MAX);
+        let most = if first == 0 { u32::MAX } else { first };
         let reading = Following { source: self.source.clone(), watching, events, _place: place };
-        self.group.spawn(tracing::debug_span!("reading"), reading.range(last, Arc::clone(&self.working)));
+        self.group.spawn(tracing::debug_span!("reading"), reading.range(most, Arc::clone(&self.working)));
         Ok(Response::new(Box::pin(ReceiverStream::new(queue))))
     }
 
@@ -141,6 +148,11 @@ impl Topology for TopologyService {
     async fn path(&self, request: Request<PathRequest>) -> Result<Response<PathResponse>, Status> {
         let request = request.into_inner();
         self.ask(move |past| past.path(&request)).await
+    }
+
+    async fn density(&self, request: Request<DensityRequest>) -> Result<Response<DensityResponse>, Status> {
+        let request = request.into_inner();
+        self.ask(move |past| past.density(&request)).await
     }
 
     async fn stats(&self, request: Request<StatsRequest>) -> Result<Response<StatsResponse>, Status> {
@@ -203,24 +215,17 @@ impl Following {
         step.await.ok()
     }
 
-    /// Everything, or the last so many.
-    async fn range(self, last: usize, working: Arc<Semaphore>) {
-        let mut this = self;
-        let mut newest = VecDeque::new();
+    /// The events there are, at most so many.
+    async fn range(self, most: u32, working: Arc<Semaphore>) {
+        let (mut this, mut left) = (self, most);
         loop {
             let Some((next, step)) = this.step(&working).await else { return };
             this = next;
             for event in step.events {
-                if last == 0 {
-                    if this.events.send(Ok(event)).await.is_err() {
-                        return;
-                    }
-                    continue;
+                if left == 0 || this.events.send(Ok(event)).await.is_err() {
+                    return;
                 }
-                if newest.len() == last {
-                    newest.pop_front();
-                }
-                newest.push_back(event);
+                left -= 1;
             }
             if let Some(unreadable) = step.unreadable {
                 // Whoever went away needs no reason.
@@ -228,11 +233,6 @@ impl Following {
                 return;
             }
             if !step.more {
-                break;
-            }
-        }
-        for event in newest {
-            if this.events.send(Ok(event)).await.is_err() {
                 return;
             }
         }

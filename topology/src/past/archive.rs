@@ -51,13 +51,23 @@ pub(super) fn events_until(
     until: Hlc,
     inclusive: bool,
 ) -> u64 {
+    events_between(archive, log, (0, last), until, inclusive)
+}
+
+/// The same where it is known that no fewer than the first and no more than the last of two numbers do.
+pub(super) fn events_between(
+    archive: &dyn Archive,
+    log: &LogId,
+    (mut low, mut high): (u64, u64),
+    until: Hlc,
+    inclusive: bool,
+) -> u64 {
     let lies_before = |sequence: u64| {
         time_of(archive, log, sequence).is_some_and(|time| time < until || (inclusive && time == until))
     };
-    if last > 0 && lies_before(last) {
-        return last;
+    if high > low && lies_before(high) {
+        return high;
     }
-    let (mut low, mut high) = (0, last);
     while low < high {
         let middle = low + (high - low).div_ceil(2);
         if lies_before(middle) { low = middle } else { high = middle - 1 }

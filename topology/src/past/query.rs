@@ -1,6 +1,6 @@
 //! Which events are asked for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use identity::NodeId;
 use proto::topology::v1;
@@ -9,7 +9,7 @@ use crate::{Hlc, LogId};
 
 use super::{
     Merged, Past, PastError, Placed,
-    archive::events_until,
+    archive::{events_until, time_of},
     names::Names,
     tell::{event_id, subject},
     world::World,
@@ -35,6 +35,11 @@ pub struct Range<'a> {
 }
 
 impl Wanted {
+    /// Whether it asks for the bridges of one network.
+    pub(super) fn names_a_network(&self) -> bool {
+        self.network.is_some()
+    }
+
     pub(super) fn lets_through(&self, placed: &Placed, names: &Names) -> bool {
         let Placed { log, event, .. } = placed;
         event.time >= self.since
@@ -77,10 +82,36 @@ impl<'a> Past<'a> {
         })
     }
 
-    /// Events that a filter lets through, in their order.
+    /// Events that a filter lets through, in their order. Names are those as of where they begin.
     pub fn range(&self, wanted: Wanted) -> Range<'a> {
         let parts = self.parts(&wanted);
-        self.following(wanted, parts)
+        let names = self.names_at(&self.before(&parts));
+        Range { past: *self, merged: Merged::new(self.archive, parts), wanted, names }
+    }
+
+    /// How far each log goes before some parts begin: logs that end before them are among these.
+    pub(super) fn before(&self, parts: &[(LogId, u64, u64)]) -> BTreeMap<LogId, u64> {
+        let times = parts.iter().filter_map(|(log, first, _)| time_of(self.archive, log, *first));
+        let begin = times.min().unwrap_or(Hlc(u64::MAX));
+        let mut before: BTreeMap<_, _> = parts.iter().map(|(log, first, _)| (*log, first - 1)).collect();
+        for (log, last) in self.archive.logs() {
+            let ends_before = || time_of(self.archive, &log, last).is_some_and(|time| time < begin);
+            if !before.contains_key(&log) && ends_before() {
+                before.insert(log, last);
+            }
+        }
+        before
+    }
+
+    /// What nodes are called once each log was read so far.
+    pub(super) fn names_at(&self, seen: &BTreeMap<LogId, u64>) -> Names {
+        // By id: of an owner's logs the latest one counts.
+        let begun = seen.iter().filter(|(_, through)| **through > 0);
+        let latest: BTreeMap<NodeId, (LogId, u64)> =
+            begun.map(|(log, through)| (log.owner, (*log, *through))).collect();
+        let mut world = World::folded(self.archive, self.verifier, Hlc::default(), latest.into_values());
+        world.check_all(self.verifier);
+        self.names(&world)
     }
 
     /// The events of each log that lie within the times of a filter.
@@ -94,17 +125,6 @@ impl<'a> Past<'a> {
             }
         }
         parts
-    }
-
-    /// The events `first..=last` of some logs that a filter lets through. Names are those as of where they begin.
-    pub fn following(&self, wanted: Wanted, parts: impl IntoIterator<Item = (LogId, u64, u64)>) -> Range<'a> {
-        let parts: Vec<_> = parts.into_iter().collect();
-        let before = parts.iter().filter(|(_, first, _)| *first > 1);
-        let begin = before.map(|(log, first, _)| (*log, first - 1));
-        let mut world = World::folded(self.archive, self.verifier, Hlc::default(), begin);
-        world.check_all(self.verifier);
-        let names = self.names(&world);
-        Range { past: *self, merged: Merged::new(self.archive, parts), wanted, names }
     }
 
     /// A log's events, told with all names that are ever known here.

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use proto::topology::v1;
 
-use crate::{Hlc, LogId};
+use crate::LogId;
 
-use super::{Merged, Past, Wanted, names::Names, world::World};
+use super::{Merged, Past, Wanted, names::Names};
 
 /// How far somebody has seen each log. Between two [`step`](Self::step)s more may have become durable.
 #[derive(Debug)]
@@ -39,7 +39,17 @@ impl Past<'_> {
     /// The events of a range, and then no more.
     pub fn watch_range(&self, wanted: Wanted) -> Watching {
         let parts = self.parts(&wanted);
-        let seen = parts.iter().map(|(log, first, _)| (*log, first - 1)).collect();
+        self.watch_parts(wanted, parts)
+    }
+
+    /// The last so many events of a range, and then no more.
+    pub fn watch_newest(&self, wanted: Wanted, most: usize) -> Watching {
+        let parts = self.newest(&wanted, most);
+        self.watch_parts(wanted, parts)
+    }
+
+    fn watch_parts(&self, wanted: Wanted, parts: Vec<(LogId, u64, u64)>) -> Watching {
+        let seen = self.before(&parts);
         let ends = parts.into_iter().map(|(log, _, last)| (log, last)).collect();
         self.watch_until(wanted, seen, Some(ends))
     }
@@ -55,10 +65,7 @@ impl Past<'_> {
         seen: BTreeMap<LogId, u64>,
         ends: Option<BTreeMap<LogId, u64>>,
     ) -> Watching {
-        let begin = seen.iter().map(|(log, through)| (*log, *through));
-        let mut world = World::folded(self.archive, self.verifier, Hlc::default(), begin);
-        world.check_all(self.verifier);
-        Watching { names: self.names(&world), seen, ends, wanted }
+        Watching { names: self.names_at(&seen), seen, ends, wanted }
     }
 }
 

@@ -6,3 +6,4 @@ mod answers;
 mod files;
 mod histories;
 mod orders;
+mod slices;

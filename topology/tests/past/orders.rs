@@ -12,7 +12,7 @@ use crate::histories::{
     BRIDGES, Step, all_answers, archive, difference, events, lived, lived_with, past, state_at_event,
 };
 
-fn step() -> impl Strategy<Value = Step> {
+pub(crate) fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         (0..BRIDGES, 1..4_u64).prop_map(|(bridge, number)| Step::Join(bridge, number)),
         (0..BRIDGES, 1..4_u64).prop_map(|(bridge, number)| Step::Leave(bridge, number)),

@@ -24,7 +24,7 @@ pub(super) async fn run(args: LogArgs) -> anyhow::Result<()> {
         return follow(&args).await;
     }
     let mut past = past::open(&args.ask.source).await?;
-    let request = RangeRequest { filter: Some(filter(&args)), last: args.last.unwrap_or_default() };
+    let request = RangeRequest { filter: Some(filter(&args)), last: args.last.unwrap_or_default(), first: 0 };
     let mut events = past.range(request).await?.into_inner();
     let mut any = false;
     while let Some(event) = events.message().await? {

@@ -44,7 +44,7 @@ pub(super) async fn run(args: ReplayArgs) -> anyhow::Result<()> {
         until: args.until.map_or(0, |until| until.end()),
         ..Filter::default()
     };
-    let request = RangeRequest { filter: Some(filter), last: HELD_EVENTS };
+    let request = RangeRequest { filter: Some(filter), last: HELD_EVENTS, first: 0 };
     let mut stream = past.range(request).await?.into_inner();
     let mut events = Vec::new();
     while let Some(event) = stream.message().await? {
