@@ -11,8 +11,8 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 pub(crate) use ask::{
     DataArgs, Demo, Doctor, Identity, IdentityCommand, IdentityFile, Inbox, Invite, Join, Link, LinkCommand,
-    LinkTarget, Policy, PolicyCommand, ReadArgs, RuleCommand, Send, Trust, TrustCommand, TrustNode, Verify,
-    Who,
+    LinkTarget, Open, Policy, PolicyCommand, ReadArgs, RuleCommand, Send, Trust, TrustCommand, TrustNode,
+    Verify, Who,
 };
 pub(crate) use run::{BridgeArgs, Listen, PeerArgs};
 pub(crate) use topology::{
@@ -138,6 +138,11 @@ pub(crate) enum Command {
     /// How a node is
     #[command(after_help = "Example:\n  causeway status --json")]
     Status(ReadArgs),
+    /// Print a link to the page of a bridge, and open it where there is a screen
+    #[command(
+        after_help = "Example:\n  causeway open\n  causeway open --at cloud.example.org:30012 --as DIR"
+    )]
+    Open(Open),
     /// Look back: what happened in the federation, and how it was at any time
     #[command(
         after_help = "Example:\n  causeway topology log --since -15m\n  causeway topology why anna --at-time 02:14\n  causeway topology diff \"yesterday 02:00\" \"yesterday 02:30\""

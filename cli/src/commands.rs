@@ -8,6 +8,7 @@ mod identity;
 mod inbox;
 mod invite;
 mod links;
+mod open;
 mod peer;
 mod peers;
 mod policy;
@@ -51,6 +52,7 @@ async fn run_command(command: Command, file: File) -> anyhow::Result<()> {
         Command::Inbox(inbox) => inbox::run(inbox).await,
         Command::Verify(verify) => verify::run(verify).await,
         Command::Status(read) => status::run(read).await,
+        Command::Open(open) => open::run(open).await,
         Command::Topology(topology) => topology::run(topology.command).await,
         Command::Doctor(doctor) => doctor::run(doctor).await,
     }

@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use discovery::Target;
 use gateway::past::{Source, open_directory, open_file};
 use identity::{
     NodeId, keyfile,
@@ -50,8 +51,8 @@ pub(crate) async fn open_running(args: &SourceArgs) -> anyhow::Result<Option<Pas
     if args.file.is_some() {
         return Ok(None);
     }
-    if args.at.is_some() {
-        return Ok(Some(client(elsewhere(args).await?)));
+    if let Some(target) = &args.at {
+        return Ok(Some(client(elsewhere(target, args.identity.as_deref()).await?)));
     }
     match connect_unix(&socket_path::of(&directory(args.data.as_deref())?)).await {
         Ok(channel) => Ok(Some(client(channel))),
@@ -96,9 +97,8 @@ async fn here(open: impl FnOnce() -> anyhow::Result<Source> + Send + 'static) ->
 }
 
 /// A bridge's control port, as one of its operators.
-async fn elsewhere(args: &SourceArgs) -> anyhow::Result<Channel> {
-    let target = args.at.as_ref().context("no address")?;
-    let data = data::of_files(args.identity.as_deref())?;
+pub(crate) async fn elsewhere(target: &Target, identity: Option<&Path>) -> anyhow::Result<Channel> {
+    let data = data::of_files(identity)?;
     let identity = Identity::of_key(keyfile::load(&data)?).context("cannot make a TLS certificate")?;
     let expected = target.id().map_or(Expected::Any, Expected::Node);
     let config = Arc::new(client_config(&identity, expected, ALPN_H2).context("cannot use the identity")?);

@@ -9,9 +9,9 @@ use std::{net::IpAddr, pin::Pin};
 use futures_util::Stream;
 use identity::NodeId;
 use proto::bridge::v1::{
-    ExplainRequest, ExplainResponse, FollowEvent, FollowRequest, LinksRequest, LinksResponse, PeersRequest,
-    PeersResponse, RegisterRequest, RegisterResponse, StatusRequest, StatusResponse, WakeRequest,
-    WakeResponse, control_server::Control,
+    ExplainRequest, ExplainResponse, FollowEvent, FollowRequest, LinksRequest, LinksResponse,
+    OpenPageRequest, OpenPageResponse, PeersRequest, PeersResponse, RegisterRequest, RegisterResponse,
+    StatusRequest, StatusResponse, WakeRequest, WakeResponse, control_server::Control,
 };
 use tonic::{Request, Response, Status};
 
@@ -88,6 +88,14 @@ impl Control for ControlService {
     async fn links(&self, request: Request<LinksRequest>) -> Result<Response<LinksResponse>, Status> {
         self.operator(&request)?;
         Ok(Response::new(report::links(&self.shared).await?))
+    }
+
+    async fn open_page(
+        &self,
+        request: Request<OpenPageRequest>,
+    ) -> Result<Response<OpenPageResponse>, Status> {
+        let operator = self.operator(&request)?;
+        Ok(Response::new(self.shared.page.link(Some(operator.id))))
     }
 
     async fn peers(&self, request: Request<PeersRequest>) -> Result<Response<PeersResponse>, Status> {

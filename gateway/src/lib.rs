@@ -58,6 +58,7 @@ mod loading;
 mod locals;
 mod metrics;
 mod network;
+mod page;
 pub mod past;
 mod policy;
 mod ports;

@@ -165,3 +165,18 @@ pub const EXPORT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Events that are read at once for whoever follows.
 pub const WATCH_BATCH_EVENTS: usize = 256;
+
+/// Pages in browsers that follow the bridge at once.
+pub const MAX_PAGE_STREAMS: usize = 16;
+
+/// Events in one answer to a page: more than anybody reads in a list.
+pub const MAX_PAGE_EVENTS: u32 = 1_000;
+
+/// Events that a page is sent at once.
+pub const PAGE_BATCH_EVENTS: usize = 256;
+
+/// Batches that wait for a page.
+pub const PAGE_STREAM_QUEUE: usize = 16;
+
+/// How long a page that follows may read nothing before it is given up; it asks again by itself.
+pub const PAGE_STREAM_TIMEOUT: Duration = Duration::from_secs(30);

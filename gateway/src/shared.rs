@@ -16,6 +16,7 @@ use crate::{
     explain::{Explanation, Situation, explain},
     link::Links,
     metrics::Metrics,
+    page::PageLinks,
     past::Source,
     ports::Addresses,
     proxy::Proxy,
@@ -42,6 +43,8 @@ pub(crate) struct Inner {
     pub(crate) proxy: Proxy,
     pub(crate) admin: Admin,
     pub(crate) metrics: Metrics,
+    /// Makes links to the page.
+    pub(crate) page: PageLinks,
     /// What links and streams count.
     pub(crate) streams: stream::Metrics,
     /// The stored logs, to look back at.

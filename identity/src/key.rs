@@ -28,6 +28,8 @@ pub enum Context {
     Invitation,
     /// The end of a file of exported logs.
     Export,
+    /// A session of a node's page.
+    Page,
 }
 
 impl Context {
@@ -41,6 +43,7 @@ impl Context {
             Self::LogHead => "causeway/log-head/1",
             Self::Invitation => "causeway/invitation/1",
             Self::Export => "causeway/export/1",
+            Self::Page => "causeway/page/1",
         }
     }
 

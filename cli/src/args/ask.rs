@@ -3,6 +3,7 @@
 use std::{path::PathBuf, str::FromStr};
 
 use clap::{Args as ClapArgs, Subcommand};
+use discovery::Target;
 use identity::NodeId;
 
 #[derive(Debug, ClapArgs)]
@@ -253,6 +254,22 @@ pub(crate) struct Inbox {
     pub(crate) read_receipts: bool,
     #[command(flatten)]
     pub(crate) read: ReadArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Open {
+    /// The bridge's data directory (default: that of the one running bridge)
+    #[arg(long, env = "CAUSEWAY_DATA", value_name = "DIR", conflicts_with = "at")]
+    pub(crate) data: Option<PathBuf>,
+    /// The control port of a bridge that has you on its operators' list
+    #[arg(long, value_name = "HOST:PORT[/NODEID]")]
+    pub(crate) at: Option<Target>,
+    /// The data directory whose identity asks there (default: the only one you have)
+    #[arg(long = "as", value_name = "DIR", requires = "at")]
+    pub(crate) identity: Option<PathBuf>,
+    /// Open no browser
+    #[arg(long)]
+    pub(crate) print: bool,
 }
 
 #[derive(Debug, ClapArgs)]

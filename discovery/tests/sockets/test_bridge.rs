@@ -11,9 +11,9 @@ use identity::{
     tls::{ALPN_H2, Identity, server_config},
 };
 use proto::bridge::v1::{
-    ExplainRequest, ExplainResponse, FollowEvent, FollowRequest, LinksRequest, LinksResponse, PeersRequest,
-    PeersResponse, RegisterRequest, RegisterResponse, RemotePeer, StatusRequest, StatusResponse, WakeRequest,
-    WakeResponse,
+    ExplainRequest, ExplainResponse, FollowEvent, FollowRequest, LinksRequest, LinksResponse,
+    OpenPageRequest, OpenPageResponse, PeersRequest, PeersResponse, RegisterRequest, RegisterResponse,
+    RemotePeer, StatusRequest, StatusResponse, WakeRequest, WakeResponse,
     control_server::{Control, ControlServer},
     follow_event::Kind,
 };
@@ -177,6 +177,10 @@ impl Control for Service {
     }
 
     async fn links(&self, _: Request<LinksRequest>) -> Result<Response<LinksResponse>, Status> {
+        Err(Status::unimplemented("not for these tests"))
+    }
+
+    async fn open_page(&self, _: Request<OpenPageRequest>) -> Result<Response<OpenPageResponse>, Status> {
         Err(Status::unimplemented("not for these tests"))
     }
 

@@ -24,6 +24,7 @@ use crate::{
     link::{DEFAULT_WINDOW_BYTES, Introduction, LinkEvent, LinkParts, Links, Trust, incoming_streams},
     loading::Loaded,
     metrics::{self, Metrics},
+    page::{Page, PageLinks},
     past::Source,
     ports::{self, Listeners},
     proxy::{Proxy, ProxyParts, limits::ProxyLimits},
@@ -111,6 +112,7 @@ async fn assemble(
         admin,
         metrics: running.metrics,
         streams: plane.metrics,
+        page: PageLinks::new(ground.identity.key().clone(), addresses.metrics),
         past,
         group: group.child(),
         stop_asked: Notify::new(),
@@ -122,7 +124,8 @@ async fn assemble(
     let greeter = Arc::new(Greeter { table: plane.table, discovery: finding.discovery.clone() });
     serve::greeting(group, doors.greeting, finding.announcer, greeter, finding.metrics.clone()).await;
     let registry = Arc::new(registry(&shared, &finding.metrics, &ground.store));
-    runtime::metrics::serve(group, doors.metrics, registry, health(&shared));
+    let routes = runtime::metrics::routes(registry, health(&shared)).merge(Page::routes(Arc::clone(&shared)));
+    runtime::web::serve(group, doors.metrics, routes);
     let socket = serve::console(group, &config.data, Arc::clone(&shared)).await;
     let socket = socket.map_err(|source| StartError::Socket { data: config.data.clone(), source })?;
     tracing::info!(bridge = %own, network = shared.network.name, "the bridge runs");

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use proto::{
     bridge::v1::{
-        ExplainRequest, ExplainResponse, LinksRequest, LinksResponse, StatusRequest, StatusResponse,
+        ExplainRequest, ExplainResponse, LinksRequest, LinksResponse, OpenPageRequest, OpenPageResponse,
+        StatusRequest, StatusResponse,
     },
     control::v1::{
         AddLinkRequest, AddLinkResponse, AddTrustRequest, AddTrustResponse, ChangePolicyRequest,
@@ -123,6 +124,13 @@ impl Bridge for BridgeConsole {
             name: joined.name,
             network: Some(joined.network.to_proto()),
         }))
+    }
+
+    async fn open_page(
+        &self,
+        _request: Request<OpenPageRequest>,
+    ) -> Result<Response<OpenPageResponse>, Status> {
+        Ok(Response::new(self.0.page.link(None)))
     }
 
     async fn drain(&self, request: Request<DrainRequest>) -> Result<Response<DrainResponse>, Status> {

@@ -5,8 +5,8 @@ use identity::NodeId;
 use proto::{
     node::v1::Network,
     topology::v1::{
-        Bridge, BridgeStatus, Change, Event, Home, Link, PathResponse, Peer, Route, RouteFrom, Sighting,
-        WhyResponse,
+        Bridge, BridgeStatus, Change, Event, Home, Link, Outage, PathResponse, Peer, Route, RouteFrom,
+        Sighting, StatsResponse, WhyResponse,
     },
 };
 use serde_json::{Value, json};
@@ -141,6 +141,22 @@ pub fn path(path: &PathResponse) -> Value {
         "changed_by": path.changed_by.as_ref().map(event),
         "before": route(path.before.as_ref()),
     })
+}
+
+/// Links that had been up and went down, the longest outages first.
+pub fn outages(stats: &StatsResponse) -> Value {
+    let outage = |it: &Outage| {
+        json!({
+            "one": id(&it.one),
+            "one_name": it.one_name,
+            "other": id(&it.other),
+            "other_name": it.other_name,
+            "from": it.from_text,
+            "to": if it.to == 0 { Value::Null } else { json!(it.to_text) },
+            "milliseconds": it.milliseconds,
+        })
+    };
+    stats.outages.iter().map(outage).collect()
 }
 
 /// How a bridge is, as a word.

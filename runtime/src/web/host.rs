@@ -7,26 +7,28 @@ use axum::{
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
-use hyper::{StatusCode, header, http::uri::Authority};
+use hyper::{HeaderMap, StatusCode, header, http::uri::Authority};
 
 /// Refuses requests whose host is a name that somebody else may give out, or that another site's page sends. Whoever owns
 /// a name can let it lead to this machine and have a browser ask here as if it were his site (DNS rebinding). An address
 /// and `localhost` are nobody's. To be laid around routes with [`axum::middleware::from_fn`].
 pub async fn own_host(request: Request, next: Next) -> Response {
-    let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
-    if !header(header::HOST.as_str()).is_some_and(is_nobodys) {
-        return refused("open this page by its address, such as http://127.0.0.1:30023, or as localhost");
+    match foreign(request.headers()) {
+        Some(why) => (StatusCode::FORBIDDEN, why).into_response(),
+        None => next.run(request).await,
     }
-    // <https://www.w3.org/TR/fetch-metadata/>: a link may lead here from anywhere, a script or a picture may not.
-    let foreign = matches!(header("sec-fetch-site"), Some("cross-site" | "same-site"));
-    if foreign && header("sec-fetch-mode") != Some("navigate") {
-        return refused("another site's page asked for this");
-    }
-    next.run(request).await
 }
 
-fn refused(why: &'static str) -> Response {
-    (StatusCode::FORBIDDEN, format!("{why}\n")).into_response()
+/// Why a request is somebody else's.
+fn foreign(headers: &HeaderMap) -> Option<&'static str> {
+    let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    if !header(header::HOST.as_str()).is_some_and(is_nobodys) {
+        return Some("open this page by its address, such as http://127.0.0.1:30023, or as localhost\n");
+    }
+    // <https://www.w3.org/TR/fetch-metadata/>: a link may lead here from anywhere, a script or a picture may not.
+    let is_foreign = matches!(header("sec-fetch-site"), Some("cross-site" | "same-site"));
+    let is_link = header("sec-fetch-mode") == Some("navigate");
+    (is_foreign && !is_link).then_some("another site's page asked for this\n")
 }
 
 fn is_nobodys(host: &str) -> bool {

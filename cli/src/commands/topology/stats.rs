@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use proto::topology::v1::{Count, Outage, StatsRequest, StatsResponse};
+use gateway::past::json as past_json;
+use proto::topology::v1::{Count, StatsRequest, StatsResponse};
 use serde_json::{Value, json};
 
 use super::call;
@@ -25,24 +26,13 @@ fn as_json(stats: &StatsResponse) -> anyhow::Result<()> {
         let row = |it: &Count| json!({ "key": it.key, "name": it.name, "count": it.count });
         counts.iter().map(row).collect()
     };
-    let outage = |it: &Outage| {
-        json!({
-            "one": output::id(&it.one),
-            "one_name": it.one_name,
-            "other": output::id(&it.other),
-            "other_name": it.other_name,
-            "from": it.from_text,
-            "to": if it.to == 0 { Value::Null } else { json!(it.to_text) },
-            "milliseconds": it.milliseconds,
-        })
-    };
     Ok(output::object(&json!({
         "events": stats.events,
         "by_kind": counts(&stats.by_kind),
         "by_bridge": counts(&stats.by_bridge),
         "by_hour": counts(&stats.by_hour),
         "flapping": counts(&stats.flapping),
-        "outages": stats.outages.iter().map(outage).collect::<Vec<_>>(),
+        "outages": past_json::outages(stats),
     }))?)
 }
 

@@ -30,6 +30,7 @@ const COMMANDS: &[&[&str]] = &[
     &["inbox"],
     &["status"],
     &["verify"],
+    &["open"],
     &["doctor"],
 ];
 
