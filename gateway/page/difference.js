@@ -3,7 +3,7 @@
 import { ask } from "./bridge.js";
 import { byId, element } from "./dom.js";
 import { eventRow } from "./events.js";
-import { dateTime, duration } from "./time.js";
+import { duration, timeOfDay } from "./time.js";
 
 /** Events between the two that are listed. */
 const EVENTS = 300;
@@ -39,7 +39,7 @@ export class Difference {
       element("span", { className: "kind", textContent: change.kind.replaceAll("_", " "), dataset: { mood: MOODS[change.kind] ?? "warn" } }),
       element("span", { className: "text", textContent: change.text })));
     this.#panel.replaceChildren(
-      element("h2", { textContent: `${dateTime(since)} to ${dateTime(until)}` }),
+      element("h2", { textContent: `${timeOfDay(since)} to ${timeOfDay(until)}` }),
       element("p", { className: "quiet", textContent: since === until ? "The same moment: move the slider." : duration(until - since) }),
       element("h3", { textContent: "What differs" }),
       changes.length === 0 ? element("p", { textContent: "Nothing." }) : element("ul", {}, changes),

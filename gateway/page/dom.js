@@ -11,7 +11,7 @@ export function element(tag, properties = {}, ...children) {
   const { dataset, ...others } = properties;
   Object.assign(made, others);
   Object.assign(made.dataset, dataset);
-  made.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== ""));
+  made.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== ""));
   return made;
 }
 

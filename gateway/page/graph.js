@@ -6,6 +6,8 @@ import { rate, roundTrip } from "./time.js";
 
 /** Names of peers are shown at bridges with so many peers at most; others have theirs when pointed at. */
 const NAMED_PEERS = 12;
+/** Gossip alone is no traffic worth a moving line, bytes per second. */
+const BUSY = 4000;
 const BRIDGE = 22;
 const NEAREST = 6;
 const FARTHEST = 0.03;
@@ -24,6 +26,7 @@ export class Graph {
   #selected = null;
   #way = new Set();
   #traffic = new Map();
+  #isNow = true;
 
   constructor(select) {
     this.select = select;
@@ -36,9 +39,10 @@ export class Graph {
     new ResizeObserver(() => this.#fitUnlessMoved()).observe(this.#picture);
   }
 
-  /** Draws a state. */
-  show(state) {
+  /** Draws a state; of now, with what is measured now. */
+  show(state, isNow) {
     this.#state = state;
+    this.#isNow = isNow;
     this.#places = this.#layout.place(state);
     this.#draw();
     this.#fitUnlessMoved();
@@ -118,7 +122,7 @@ export class Graph {
       const ends = { x1: round(from.x), y1: round(from.y), x2: round(to.x), y2: round(to.y) };
       const half = !(link.one_says_up && link.other_says_up);
       const measured = this.#measured(link);
-      const mood = `${half ? "half" : ""} ${measured.rate > 0 ? "busy" : ""} ${this.#way.has(linkId(link)) ? "way" : ""}`;
+      const mood = `${half ? "half" : ""} ${measured.rate > BUSY ? "busy" : ""} ${this.#way.has(linkId(link)) ? "way" : ""}`;
       setAll(made.firstChild, { ...ends, class: this.#classes("link", linkId(link), mood) });
       setAll(made.lastChild, ends);
       this.#linkNames.push({ id: `link ${linkId(link)}`, class: "link-name", x: (from.x + to.x) / 2, y: (from.y + to.y) / 2 - 8, text: linkText(link, measured) });
@@ -142,7 +146,7 @@ export class Graph {
 
   #measured(link) {
     const other = link.one === this.own ? link.other : link.other === this.own ? link.one : null;
-    return this.#traffic.get(other) ?? {};
+    return (this.#isNow && this.#traffic.get(other)) || {};
   }
 
   /** Whether nothing leads from the bridge of this page to another one. */
@@ -247,6 +251,8 @@ export class Graph {
 
   #look() {
     const { x, y, zoom } = this.#camera;
+    // Letters stay readable from afar, and do not grow into each other from near.
+    byId("scene").style.setProperty("--letter", Math.min(2.2, Math.max(0.6, 1 / zoom)).toFixed(2));
     byId("scene").setAttribute("transform", `translate(${x.toFixed(1)} ${y.toFixed(1)}) scale(${zoom.toFixed(4)})`);
   }
 }

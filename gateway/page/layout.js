@@ -20,7 +20,9 @@ export function slot(number) {
     size = Math.floor((2 * Math.PI * (RING + ring * RING_STEP)) / RING_SPACE);
   }
   const radius = RING + ring * RING_STEP;
-  const angle = ((number - before) / size) * 2 * Math.PI + ring * 0.4 - Math.PI / 2 + Math.PI / FIRST_RING;
+  // The first ones stand apart from each other, not in a row.
+  const place = ring === 0 ? (number * 5) % FIRST_RING : number - before;
+  const angle = (place / size) * 2 * Math.PI + ring * 0.4 - Math.PI / 2 + Math.PI / FIRST_RING;
   return { x: radius * Math.cos(angle), y: radius * Math.sin(angle), radius, ring };
 }
 

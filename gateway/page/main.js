@@ -38,7 +38,7 @@ async function refresh() {
     try {
       const state = await ask("state", { at: Math.floor(timeline.at), event: shown.event });
       shown.state = state;
-      graph.show(state);
+      graph.show(state, timeline.at === 0);
       nodes.show(state);
       tellMoment();
       panels();
@@ -57,7 +57,7 @@ const panels = spaced(PANELS_WAIT_MS, () => {
 async function showEvents() {
   const { events: found, damage } = await ask("events", { until: Math.floor(timeline.at), last: ROWS });
   events.show(found);
-  notice("damage", damage === null ? null : `The history is damaged: ${damage}`, true);
+  notice("damage", damage === null ? null : `The history is damaged: ${damage}`);
 }
 
 async function showSelection() {
@@ -102,8 +102,8 @@ function onAbout(about) {
   byId("title").textContent = about.name;
   byId("subtitle").textContent = `bridge of network ${about.network}${about.draining ? ", draining" : ""}`;
   document.title = `${about.name} · Causeway`;
-  about.warnings.forEach((warning, index) => notice(`warning ${index}`, warning));
-  for (let index = about.warnings.length; notice(`warning ${index}`, null); index += 1);
+  warn(about.warnings);
+  timeline.grow(about.now);
   graph.measure(about.id, traffic(about.links));
   if (back || shown.state === null) start();
   else if (timeline.at === 0) tellConnection("live", "live");
@@ -125,7 +125,7 @@ function traffic(links) {
 function onEvents(happened) {
   const live = timeline.at === 0;
   if (happened.length === 0) return;
-  timeline.grow(Math.max(...happened.map((event) => parse(event.time))));
+  timeline.grow(Math.max(...happened.map((event) => parse(event.time))), true);
   if (!live) return;
   events.add(happened);
   refreshNow();
@@ -134,7 +134,7 @@ function onEvents(happened) {
 function onLost() {
   if (shown.lostAt === null) shown.lostAt = Date.now();
   tellConnection("lost", "no connection");
-  notice("lost", `No connection to the bridge since ${timeOfDay(shown.lostAt)}; trying again. What is shown is what was known then.`, true);
+  notice("lost", `No connection to the bridge since ${timeOfDay(shown.lostAt)}; trying again. What is shown is what was known then.`);
   // A refusal says more than a broken stream does.
   ask("about").catch((error) => { if (error.kind === "Unauthenticated") told(error); });
 }
@@ -147,14 +147,25 @@ function tellConnection(state, text) {
   if (connection.textContent !== text) connection.textContent = text;
 }
 
-/** Shows a sentence under a key, or takes it away. Gives whether there was one. */
-function notice(key, text, bad = false) {
+/** The bridge's own warnings: one line, for they stay. */
+function warn(warnings) {
+  const before = byId("notices").querySelector("details");
+  const text = warnings.join("\n");
+  if (before?.dataset.text === text) return;
+  before?.remove();
+  if (warnings.length === 0) return;
+  byId("notices").append(element("details", { dataset: { text } },
+    element("summary", { textContent: warnings.length === 1 ? "1 warning" : `${warnings.length} warnings` }),
+    warnings.map((warning) => element("p", { textContent: warning }))));
+}
+
+/** Shows a sentence under a key, or takes it away. */
+function notice(key, text) {
   const notices = byId("notices");
   const before = [...notices.children].find((it) => it.dataset.key === key);
   if (text === null) before?.remove();
-  else if (before === undefined) notices.append(element("p", { textContent: text, className: bad ? "bad" : "", dataset: { key } }));
+  else if (before === undefined) notices.append(element("p", { textContent: text, className: "bad", dataset: { key } }));
   else if (before.textContent !== text) before.textContent = text;
-  return before !== undefined;
 }
 
 function told(error) {
@@ -165,10 +176,10 @@ function told(error) {
     tellConnection("lost", "no session");
     notice("lost", null);
     const used = location.hash === "#used" ? "That link was used already, or is too old. " : "";
-    notice("session", `${used}This page needs a link: run “causeway open” on the bridge's machine and open what it prints.`, true);
+    notice("session", `${used}This page needs a link: run “causeway open” on the bridge's machine and open what it prints.`);
     return;
   }
-  notice("error", error.sentence, true);
+  notice("error", error.sentence);
   setTimeout(() => notice("error", null), 8000);
 }
 

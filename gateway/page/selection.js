@@ -91,7 +91,7 @@ export class Selection {
     this.#panel.replaceChildren(
       element("h2", { textContent: `${names.get(one) ?? one.slice(0, 8)} – ${names.get(other) ?? other.slice(0, 8)}` }),
       element("p", { className: "way-text", textContent: link === undefined ? "down" : linkState(link, names) }),
-      link === undefined ? "" : facts({ "Round trip": roundTrip(link.cost_us), "So since": dateTime(link.since) }),
+      link === undefined ? "" : facts({ Cost: roundTrip(link.cost_us), "So since": dateTime(link.since) }),
       element("h3", { textContent: "Longest times down" }),
       own.length === 0 ? element("p", { className: "quiet", textContent: "None." }) : element("ul", {}, own.map((it) => element("li", {}, element("button", {
         className: "row", onclick: () => this.go(parse(it.from)),

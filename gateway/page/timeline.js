@@ -16,6 +16,7 @@ export class Timeline {
   #slider = byId("time");
   #first = 0;
   #last = 0;
+  #counted = 0;
   #window = { from: 0, to: 1 };
   #at = 0;
   #mark = null;
@@ -38,11 +39,13 @@ export class Timeline {
     await this.#density();
   }
 
-  /** The history grew. */
-  grow(last) {
-    this.#last = Math.max(this.#last, last);
+  /** It is later now, by the bridge's clock; something may have happened. */
+  grow(now, happened = false) {
+    this.#last = Math.max(this.#last, now);
     this.#rewindow();
-    this.#readDensity();
+    // Bars stand where they were counted: anew once that is seen.
+    const stale = now - this.#counted > (now - this.#first) / 100;
+    if (happened || stale) this.#readDensity();
   }
 
   /** The moment that is shown; 0 for now. */
@@ -139,7 +142,7 @@ export class Timeline {
   #pressPlay(pressed) {
     const play = byId("play");
     play.setAttribute("aria-pressed", String(pressed));
-    play.textContent = pressed ? "\u23F8" : "\u25B6";
+    play.querySelector("path").setAttribute("d", pressed ? "M5 2v12M11 2v12" : "M4 2l10 6-10 6z");
     play.setAttribute("aria-label", pressed ? "Pause" : "Play");
   }
 
@@ -179,15 +182,16 @@ export class Timeline {
 
   async #density() {
     const span = Number(byId("span").value);
-    const asked = span === 0 ? {} : { since: Math.floor(this.#window.from), until: Math.ceil(this.#window.to) };
+    const asked = span === 0 ? { until: this.#last } : { since: Math.floor(this.#window.from), until: Math.ceil(this.#window.to) };
     const density = await ask("density", { ...asked, slices: SLICES });
+    this.#counted = density.until;
     [this.#first, this.#last] = [density.first, Math.max(this.#last, density.last)];
     this.#rewindow();
     const most = Math.max(1, ...density.counts);
     const picture = byId("density");
     setAll(picture, { viewBox: `0 0 ${SLICES} 100` });
     // A few events must be seen beside many.
-    const height = (count) => (count === 0 ? 0 : 8 + 92 * (Math.log1p(count) / Math.log1p(most)));
+    const height = (count) => (count === 0 ? 0 : 20 + 80 * (Math.log1p(count) / Math.log1p(most)));
     picture.replaceChildren(...density.counts.flatMap((count, index) =>
       count === 0 ? [] : [shape("rect", { x: index + 0.1, width: 0.8, y: (100 - height(count)).toFixed(1), height: height(count).toFixed(1) })]));
   }

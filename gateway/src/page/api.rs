@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use tonic::{Request, Status};
 
 use super::{Page, answer, live, ms, state};
-use crate::{limits::MAX_PAGE_EVENTS, past::json, report};
+use crate::{limits::MAX_PAGE_EVENTS, past::json, report, wall};
 
 /// Everything that may stand behind the `?`; what a question does not know it does not look at. Instants are
 /// milliseconds since 1970, 0 or nothing for now or the beginning.
@@ -93,6 +93,7 @@ pub(super) fn about_json(status: &StatusResponse, links: &[Link]) -> Value {
         "network": status.network.as_ref().map(|network| network.name.as_str()).unwrap_or_default(),
         "version": status.version,
         "started": status.started_at,
+        "now": wall::now_ms(),
         "draining": status.draining,
         "warnings": status.warnings,
         "links": links.iter().map(link).collect::<Vec<_>>(),
