@@ -13,6 +13,7 @@ mod commands;
 mod demo;
 mod kills;
 mod namespaces;
+mod page;
 mod services;
 mod support;
 mod traces;

@@ -1,5 +1,6 @@
 //! What the tests stand on: nodes as processes, hosts as network namespaces, conditions waited for.
 
+mod browser;
 mod capture;
 mod host;
 mod json;
@@ -14,6 +15,7 @@ mod towns;
 mod wait;
 mod world;
 
+pub(crate) use browser::Browser;
 pub(crate) use capture::Capture;
 pub(crate) use host::Host;
 pub(crate) use json::{lines, text};
