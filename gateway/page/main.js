@@ -19,7 +19,7 @@ const shown = { event: "", state: null, selected: null, mark: null, lostAt: null
 const wanted = { again: false, busy: false };
 
 const go = (at, event = "") => timeline.moveTo(at, event);
-const timeline = new Timeline((at, event) => { shown.event = event; refresh(); });
+const timeline = new Timeline((at, event) => { shown.event = event; refresh(); }, told);
 const graph = new Graph(select);
 const events = new Events((at, event) => { timeline.pause(); go(at, event); });
 const nodes = new Nodes(select);

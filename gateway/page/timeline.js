@@ -21,15 +21,17 @@ export class Timeline {
   #at = 0;
   #mark = null;
   #playing = null;
-  #readDensity = spaced(4000, () => this.#density().catch(() => {}));
+  #readDensity = spaced(4000, () => this.#density().catch(this.failed));
 
-  constructor(go) {
+  /** `go(moment, event)` is told where to; `failed(error)` why not. */
+  constructor(go, failed) {
     this.go = go;
+    this.failed = failed;
     this.#slider.addEventListener("input", () => this.#slid());
     this.#slider.addEventListener("keydown", (event) => this.#onKey(event));
-    byId("span").addEventListener("change", () => { this.#rewindow(); this.#density().catch(() => {}); });
-    byId("before").addEventListener("click", () => this.step(-1));
-    byId("after").addEventListener("click", () => this.step(1));
+    byId("span").addEventListener("change", () => { this.#rewindow(); this.#density().catch(failed); });
+    byId("before").addEventListener("click", () => this.step(-1).catch(failed));
+    byId("after").addEventListener("click", () => this.step(1).catch(failed));
     byId("now").addEventListener("click", () => this.moveTo(0));
     byId("play").addEventListener("click", () => this.togglePlay());
   }
@@ -84,7 +86,7 @@ export class Timeline {
 
   togglePlay() {
     if (this.#playing !== null) this.pause();
-    else this.#play().catch(() => this.pause());
+    else this.#play().catch((error) => { this.pause(); this.failed(error); });
   }
 
   pause() {
@@ -101,7 +103,7 @@ export class Timeline {
     this.#playing = playing;
     this.#pressPlay(true);
     while (this.#playing === playing) {
-      const since = Math.max(playing.clock, playing.upcoming.at(-1) ?? 0) + 1;
+      const since = Math.floor(playing.clock) + 1;
       const { events } = await ask("events", { since, first: AHEAD });
       playing.upcoming = events.map((event) => Date.parse(event.time));
       if (events.length === 0) {
@@ -163,7 +165,7 @@ export class Timeline {
     if (jump === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
     event.stopPropagation();
-    Promise.resolve(jump()).catch(() => {});
+    Promise.resolve(jump()).catch(this.failed);
   }
 
   /** What part of the history the slider spans. */
