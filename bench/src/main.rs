@@ -3,6 +3,7 @@
 //! What it is not: the micro-benchmarks, which are `cargo bench` of the crates, and a test: a missed target is shown, and
 //! the exit code is 0 all the same, for the machine may have been busy.
 
+mod page;
 mod past;
 mod relay;
 mod work;
@@ -27,9 +28,20 @@ enum Command {
     /// A bridge with a long log: its start, and the state at any time
     #[command(after_help = "Example:\n  cargo run --release -p bench -- past")]
     Past,
+    /// The page of a bridge with a thousand peers, in a real Chromium
+    #[command(after_help = "Example:\n  cargo run --release -p bench -- page")]
+    Page(PageArguments),
     /// The other end of the measurements; started by `relay`
     #[command(hide = true)]
     Echo(relay::EchoArguments),
+}
+
+/// What else is made of the page.
+#[derive(Debug, Args)]
+struct PageArguments {
+    /// Keeps a picture of it, PNG
+    #[arg(long, value_name = "FILE")]
+    picture: Option<std::path::PathBuf>,
 }
 
 /// How much is measured.
@@ -46,6 +58,7 @@ fn main() -> anyhow::Result<()> {
     runtime.block_on(async {
         match arguments.command {
             Command::Relay(arguments) => relay::run(arguments.quick).await,
+            Command::Page(arguments) => page::run(arguments.picture.as_deref()).await,
             Command::Past => past::run().await,
             Command::Echo(arguments) => relay::serve(arguments).await,
         }

@@ -115,7 +115,7 @@ async fn measure(events: u64) -> anyhow::Result<Row> {
     Ok(Row { events, first_start, start, first_state, median, slowest, disk_mb: size(&data)? / 1e6 })
 }
 
-async fn start(data: &Path) -> anyhow::Result<Bridge> {
+pub(crate) async fn start(data: &Path) -> anyhow::Result<Bridge> {
     let config = BridgeConfig {
         listen: Some([127, 0, 0, 1].into()),
         ports: BridgePorts::all(Port::Exact(0)),
