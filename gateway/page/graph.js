@@ -2,6 +2,7 @@
 
 import { byId, element, setAll, shape } from "./dom.js";
 import { Layout } from "./layout.js";
+import { Links, linkId } from "./links.js";
 import { rate, roundTrip } from "./time.js";
 
 /** Names of peers are shown at bridges with so many peers at most; others have theirs when pointed at. */
@@ -12,12 +13,10 @@ const BRIDGE = 22;
 const NEAREST = 6;
 const FARTHEST = 0.03;
 
-/** What a link is called here: its ends, the lower id first, as the service gives them. */
-export const linkId = (link) => `${link.one}-${link.other}`;
-
 /** The picture. */
 export class Graph {
   #layout = new Layout();
+  #links = new Links();
   #picture = byId("picture");
   #layers = Object.fromEntries(["areas", "homes", "links", "peers", "bridges", "labels"].map((id) => [id, new Layer(byId(id))]));
   #camera = { x: 0, y: 0, zoom: 1, moved: false };
@@ -43,9 +42,16 @@ export class Graph {
   show(state, isNow) {
     this.#state = state;
     this.#isNow = isNow;
+    this.#links.meet(state);
     this.#places = this.#layout.place(state);
     this.#draw();
     this.#fitUnlessMoved();
+  }
+
+  /** Learns of links that were. */
+  hear(events) {
+    this.#links.hear(events);
+    if (this.#state !== null) this.#draw();
   }
 
   /** Marks what is selected, and the bridges on the way to it. */
@@ -111,7 +117,7 @@ export class Graph {
 
   #drawLinks() {
     const { bridges } = this.#places;
-    const drawn = this.#state.links.filter((link) => bridges.has(link.one) && bridges.has(link.other));
+    const drawn = [...this.#state.links, ...this.#links.down(this.#state)].filter((link) => bridges.has(link.one) && bridges.has(link.other));
     this.#linkNames = [];
     this.#layers.links.keep(drawn, linkId, (link) => {
       const made = shape("g", { "data-kind": "link", "data-id": linkId(link) });
@@ -120,9 +126,9 @@ export class Graph {
     }, (made, link) => {
       const [from, to] = [bridges.get(link.one), bridges.get(link.other)];
       const ends = { x1: round(from.x), y1: round(from.y), x2: round(to.x), y2: round(to.y) };
-      const half = !(link.one_says_up && link.other_says_up);
-      const measured = this.#measured(link);
-      const mood = `${half ? "half" : ""} ${measured.rate > BUSY ? "busy" : ""} ${this.#way.has(linkId(link)) ? "way" : ""}`;
+      const half = !link.down && !(link.one_says_up && link.other_says_up);
+      const measured = link.down ? {} : this.#measured(link);
+      const mood = `${link.down ? "down" : ""} ${half ? "half" : ""} ${measured.rate > BUSY ? "busy" : ""} ${this.#way.has(linkId(link)) ? "way" : ""}`;
       setAll(made.firstChild, { ...ends, class: this.#classes("link", linkId(link), mood) });
       setAll(made.lastChild, ends);
       this.#linkNames.push({ id: `link ${linkId(link)}`, class: "link-name", x: (from.x + to.x) / 2, y: (from.y + to.y) / 2 - 8, text: linkText(link, measured) });
@@ -304,6 +310,7 @@ function besides(peer, place) {
 }
 
 function linkText(link, measured) {
+  if (link.down) return "down";
   const half = !(link.one_says_up && link.other_says_up);
   const parts = [half ? "one end only" : roundTrip(measured.rtt_us ?? link.cost_us)];
   if (measured.rate > 0) parts.push(rate(measured.rate));
@@ -312,4 +319,4 @@ function linkText(link, measured) {
 
 /** The kinds of lines and shapes, for the legend. */
 export const legend = () => element("p", { className: "quiet", textContent:
-  "Squares are bridges, circles their peers, lines links. Hollow red: nothing leads there. Dashed: one end alone calls the link up." });
+  "Squares are bridges, circles their peers, lines links. Hollow red: nothing leads there. Dashed: one end alone calls the link up. Dotted: it is down." });

@@ -57,6 +57,7 @@ const panels = spaced(PANELS_WAIT_MS, () => {
 async function showEvents() {
   const { events: found, damage } = await ask("events", { until: Math.floor(timeline.at), last: ROWS });
   events.show(found);
+  graph.hear(found);
   notice("damage", damage === null ? null : `The history is damaged: ${damage}`);
 }
 
@@ -128,6 +129,7 @@ function onEvents(happened) {
   timeline.grow(Math.max(...happened.map((event) => parse(event.time))), true);
   if (!live) return;
   events.add(happened);
+  graph.hear(happened);
   refreshNow();
 }
 

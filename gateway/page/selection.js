@@ -3,7 +3,8 @@
 import { ask } from "./bridge.js";
 import { byId, element } from "./dom.js";
 import { eventRow } from "./events.js";
-import { legend, linkId } from "./graph.js";
+import { legend } from "./graph.js";
+import { linkId } from "./links.js";
 import { dateTime, duration, parse, roundTrip } from "./time.js";
 
 /** Events of a link that are read; both ends tell of each. */

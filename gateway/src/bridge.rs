@@ -82,6 +82,11 @@ impl Bridge {
         &self.socket
     }
 
+    /// A link to the page, for whoever started the bridge; good once.
+    pub fn page_link(&self) -> String {
+        self.shared.page.link(None).url
+    }
+
     /// Resolves when somebody asks for the end over the local socket.
     pub async fn stop_asked(&self) {
         self.shared.stop_asked.notified().await;

@@ -12,6 +12,7 @@
 //! | `keeper`, `stored_logs`, `snapshots`, `loading` | the thread that stores, and reading back |
 //! | `table` | what all others read: peers, routes, bridges |
 //! | `control`, `console`, `greeting`, `serve` | the gRPC services |
+//! | `page` | the federation in a browser, now and then |
 //! | [`past`] | looking back, also at stopped bridges and exported files |
 //! | `admin`, `trust`, `link_list`, `invitation` | what an operator changes |
 //! | `locals` | the peers of the own network |

@@ -46,7 +46,7 @@ struct KeySeal(NodeKey);
 
 impl PageLinks {
     pub(crate) fn new(key: NodeKey, address: SocketAddr) -> Self {
-        let name = key.node_id().short().to_string();
+        let name = format!("{}", key.node_id().short());
         Self { gate: Gate::new(&name, Arc::new(KeySeal(key))), address }
     }
 

@@ -4,6 +4,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use discovery::greeting::GreetingService;
 use identity::tls::{ALPN_H2, Identity, server_config};
+use prometheus_client::registry::Registry;
 use proto::{
     bridge::v1::control_server::ControlServer,
     control::v1::{bridge_server::BridgeServer, node_server::NodeServer},
@@ -12,8 +13,9 @@ use proto::{
 };
 use runtime::{
     TaskGroup, compressed,
+    metrics::{self, Health},
     rpc::{self, AcceptLimits, Guarded, Services, tcp_incoming, tls_incoming, unix_incoming},
-    socket_path,
+    socket_path, web,
 };
 use tokio::net::{TcpListener, UnixListener};
 use tokio_util::sync::CancellationToken;
@@ -26,6 +28,7 @@ use crate::{
     control::ControlService,
     greeting::Greeter,
     limits::{CONTROL_IDLE, CONTROL_MESSAGE_BYTES, CONTROL_REQUESTS_PER_CONNECTION, CONTROL_TIMEOUT},
+    page::Page,
     past::TopologyService,
     shared::Shared,
 };
@@ -87,6 +90,12 @@ pub(crate) async fn greeting(
     group.spawn(info_span!("greeting"), rpc::serve(group.clone(), server(), routes, incoming, CLOSING));
 }
 
+/// Serves the page, metrics and health.
+pub(crate) fn page(group: &TaskGroup, listener: TcpListener, registry: Registry, shared: Shared) {
+    let observed = metrics::routes(Arc::new(registry), health(&shared));
+    web::serve(group, listener, observed.merge(Page::routes(shared)));
+}
+
 /// Serves the local socket. Gives its path, to be cleaned up in the end.
 pub(crate) async fn console(
     group: &TaskGroup,
@@ -138,4 +147,10 @@ fn server() -> Server {
         .timeout(CONTROL_TIMEOUT)
         .concurrency_limit_per_connection(CONTROL_REQUESTS_PER_CONNECTION)
         .max_concurrent_streams(u32::try_from(CONTROL_REQUESTS_PER_CONNECTION).unwrap_or(u32::MAX))
+}
+
+/// A bridge is healthy while it takes new connections; what impairs it otherwise is a warning in its status.
+fn health(shared: &Shared) -> Health {
+    let table = shared.table.clone();
+    Arc::new(move || if table.is_draining() { Err("draining".into()) } else { Ok(()) })
 }

@@ -79,7 +79,7 @@ pub(crate) struct BridgeArgs {
     /// The TCP port of the control, where peers of this network register (default: 30012)
     #[arg(long, env = "CAUSEWAY_CONTROL_PORT", value_name = "PORT")]
     pub(crate) control_port: Option<u16>,
-    /// The TCP port of /metrics and /healthz, on 127.0.0.1 (default: 30023)
+    /// The TCP port of the page, /metrics and /healthz, on 127.0.0.1 (default: 30023)
     #[arg(long, env = "CAUSEWAY_METRICS_PORT", value_name = "PORT")]
     pub(crate) metrics_port: Option<u16>,
     /// How links adapt to the path: cubic, newreno or bbr (default: cubic)

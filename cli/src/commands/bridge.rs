@@ -1,5 +1,7 @@
 //! `causeway bridge`: runs until it is told to stop, then drains.
 
+use std::io::IsTerminal as _;
+
 use gateway::Bridge;
 
 use super::signals::Signals;
@@ -8,6 +10,10 @@ use crate::settings::BridgeSettings;
 pub(super) async fn run(settings: BridgeSettings) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
     let bridge = Bridge::start(settings.config).await?;
+    if std::io::stderr().is_terminal() {
+        // A journal would keep it; whoever reads that asks `causeway open`.
+        eprintln!("The page, by a link that works once: {}", bridge.page_link());
+    }
     tokio::select! {
         () = signals.next() => {}
         () = bridge.stop_asked() => {}

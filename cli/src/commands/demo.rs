@@ -48,7 +48,7 @@ async fn tell(world: &mut World, exit: bool) -> anyhow::Result<()> {
     step("the link carried it", story.prove_crossing(world, before)).await?;
     step("no direct connection", async { story.prove_no_direct_socket(world) }).await?;
     step("only ciphertext at the bridges", async { story.prove_blindness(world) }).await?;
-    story.end(world, exit)
+    story.end(world, exit).await
 }
 
 async fn step<T>(name: &str, told: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use identity::Network;
 use prometheus_client::registry::Registry;
-use runtime::{BusyPoll, EventLoop, TaskGroup, metrics::Health};
+use runtime::{BusyPoll, EventLoop, TaskGroup};
 use storage::Store;
 use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
 use tracing::info_span;
@@ -24,7 +24,7 @@ use crate::{
     link::{DEFAULT_WINDOW_BYTES, Introduction, LinkEvent, LinkParts, Links, Trust, incoming_streams},
     loading::Loaded,
     metrics::{self, Metrics},
-    page::{Page, PageLinks},
+    page::PageLinks,
     past::Source,
     ports::{self, Listeners},
     proxy::{Proxy, ProxyParts, limits::ProxyLimits},
@@ -123,9 +123,8 @@ async fn assemble(
     serve::control(group, doors.control, &ground.identity, Arc::clone(&shared)).await?;
     let greeter = Arc::new(Greeter { table: plane.table, discovery: finding.discovery.clone() });
     serve::greeting(group, doors.greeting, finding.announcer, greeter, finding.metrics.clone()).await;
-    let registry = Arc::new(registry(&shared, &finding.metrics, &ground.store));
-    let routes = runtime::metrics::routes(registry, health(&shared)).merge(Page::routes(Arc::clone(&shared)));
-    runtime::web::serve(group, doors.metrics, routes);
+    let registry = registry(&shared, &finding.metrics, &ground.store);
+    serve::page(group, doors.metrics, registry, Arc::clone(&shared));
     let socket = serve::console(group, &config.data, Arc::clone(&shared)).await;
     let socket = socket.map_err(|source| StartError::Socket { data: config.data.clone(), source })?;
     tracing::info!(bridge = %own, network = shared.network.name, "the bridge runs");
@@ -256,10 +255,4 @@ fn registry(shared: &Inner, discovery: &discovery::Metrics, store: &Arc<Store>) 
     metrics::read_invitations(bridge, shared.admin.clone());
     metrics::read_reach(bridge, shared.table.clone());
     registry
-}
-
-/// A bridge is healthy while it takes new connections; what impairs it otherwise is a warning in its status.
-fn health(shared: &Shared) -> Health {
-    let table = shared.table.clone();
-    Arc::new(move || if table.is_draining() { Err("draining".into()) } else { Ok(()) })
 }

@@ -21,6 +21,7 @@ const FILES: &[(&str, &str, &str)] = files! {
     "timeline.js": SCRIPT,
     "layout.js": SCRIPT,
     "graph.js": SCRIPT,
+    "links.js": SCRIPT,
     "events.js": SCRIPT,
     "nodes.js": SCRIPT,
     "selection.js": SCRIPT,

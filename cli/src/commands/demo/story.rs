@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, ensure};
 use proto::{
-    bridge::v1::{KnownPeer, LinksRequest, StatusRequest},
+    bridge::v1::{KnownPeer, LinksRequest, OpenPageRequest, StatusRequest},
     control::v1::{DeliveryState, InboxItem, InboxRequest, InviteRequest, JoinRequest, MarkReadRequest},
 };
 
@@ -161,7 +161,7 @@ impl Story {
         }
     }
 
-    pub(super) fn end(&self, world: &World, exit: bool) -> anyhow::Result<()> {
+    pub(super) async fn end(&self, world: &World, exit: bool) -> anyhow::Result<()> {
         self.tell("Every step was verified.")?;
         if exit {
             return Ok(());
@@ -175,6 +175,11 @@ impl Story {
             format!("causeway links --data {folder}/{ATTIC}"),
         ] {
             line(&format!("  {example}"))?;
+        }
+        line("\nIn a browser, each link good once:")?;
+        for name in [ATTIC, RACK] {
+            let page = world.node(name)?.client()?.bridge().open_page(OpenPageRequest {}).await?.into_inner();
+            line(&format!("  {name:<8} {}", page.url))?;
         }
         line("\nCtrl-C here ends the demo and removes what it stored.")?;
         Ok(())

@@ -36,3 +36,22 @@ fn a_bridge_alone_says_what_to_do_next() {
         assert!(text.contains(command), "{text}");
     }
 }
+
+#[test]
+fn a_link_that_is_cut_stays_in_sight_and_says_why() {
+    let towns = Towns::start();
+    let Some(browser) = open("cut", &towns.attic, DESKTOP) else { return };
+    browser.wait_for("document.querySelectorAll('.link').length === 1");
+    let removed = towns.attic.causeway(&["link", "remove", "tower"]);
+    assert_eq!(removed.code, 0, "{removed:?}");
+    // The other end's word no longer comes through.
+    browser.wait_for("document.querySelectorAll('.link.half').length === 1");
+    // The other bridge stands where it stood, and nothing leads there.
+    browser.wait_for("document.querySelectorAll('rect.bridge.away').length === 1");
+    browser.script(
+        "document.querySelector('.link-hit').dispatchEvent(new MouseEvent('click', { bubbles: true }))",
+    );
+    browser.wait_for("document.querySelector('#selection').textContent.includes('the link was removed')");
+    assert_eq!(browser.text("#selection .way-text"), "only tower calls it up");
+    assert!(browser.text("#selection").contains("and still"), "{}", browser.text("#selection"));
+}
