@@ -9,7 +9,8 @@ use gateway::past::{SimulateError, open_file, simulate_file};
 use proto::{
     control::v1::{AddLinkRequest, RemoveLinkRequest},
     topology::v1::{
-        ExportRequest, StateAtRequest, VerifyRequest, WhyRequest, topology_client::TopologyClient,
+        ExportRequest, LogsRequest, StateAtRequest, VerifyRequest, WhyRequest,
+        topology_client::TopologyClient,
     },
 };
 use runtime::TaskGroup;
@@ -53,7 +54,13 @@ async fn an_exported_journal_gives_the_logs_that_were_and_others_where_a_link_is
     let home = home.restart_with(|config| config.links = vec![url]).await;
     home.wait_for_links(1).await;
     anna.register(&home).await;
-    eventually("anna", async || cloud.state_of(anna.id()).await).await;
+    // The cloud may know her from the run before.
+    eventually("start, link and anna in the log of each run", async || {
+        let logs = past(&home).await.logs(LogsRequest {}).await.unwrap().into_inner().logs;
+        let runs = logs.iter().filter(|log| log.owner == home.id().to_bytes() && log.events >= 3);
+        (runs.count() == 2).then_some(())
+    })
+    .await;
 
     let request = ExportRequest { journal: true, addresses: false };
     let file = export(&home, request, &folder.path().join("with")).await;

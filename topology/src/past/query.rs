@@ -89,16 +89,13 @@ impl<'a> Past<'a> {
         Range { past: *self, merged: Merged::new(self.archive, parts), wanted, names }
     }
 
-    /// How far each log goes before some parts begin: logs that end before them are among these.
+    /// How far each log goes before some parts begin, also those that have no part.
     pub(super) fn before(&self, parts: &[(LogId, u64, u64)]) -> BTreeMap<LogId, u64> {
         let times = parts.iter().filter_map(|(log, first, _)| time_of(self.archive, log, *first));
         let begin = times.min().unwrap_or(Hlc(u64::MAX));
         let mut before: BTreeMap<_, _> = parts.iter().map(|(log, first, _)| (*log, first - 1)).collect();
         for (log, last) in self.archive.logs() {
-            let ends_before = || time_of(self.archive, &log, last).is_some_and(|time| time < begin);
-            if !before.contains_key(&log) && ends_before() {
-                before.insert(log, last);
-            }
+            before.entry(log).or_insert_with(|| events_until(self.archive, &log, last, begin, false));
         }
         before
     }
