@@ -27,10 +27,11 @@ const REVIEW_DELAY: Duration = Duration::from_secs(1);
 impl Core {
     /// Whether a log of this id may be begun here.
     pub(crate) fn admits(&self, log: &LogId) -> bool {
-        self.owners.get(&log.owner).is_some_and(|owner| {
+        let has_place = self.owners.get(&log.owner).is_some_and(|owner| {
             owner.epochs.len() < MAX_EPOCHS_PER_BRIDGE
                 || self.oldest_epoch(owner).is_some_and(|oldest| oldest < log.epoch)
-        })
+        });
+        has_place && !self.is_expired(log)
     }
 
     /// The epoch that goes first. The one that is being written stays, however many later ones come back.
@@ -81,13 +82,20 @@ impl Core {
         owner.epochs.insert(log.epoch, key);
         let owner = &self.owners[&log.owner];
         let excess = owner.epochs.len() > MAX_EPOCHS_PER_BRIDGE;
-        if let Some(oldest) = self.oldest_epoch(owner).filter(|_| excess)
-            && let Some(oldest) = self.owners.get_mut(&log.owner).and_then(|it| it.epochs.remove(&oldest))
-        {
-            let through = self.owners[&log.owner].through;
-            self.forget_log(oldest, through);
+        if let Some(epoch) = self.oldest_epoch(owner).filter(|_| excess) {
+            self.forget_epoch(&LogId { epoch, ..log });
         }
         key
+    }
+
+    /// Lets go of one log of a bridge that stays.
+    pub(crate) fn forget_epoch(&mut self, log: &LogId) {
+        let Some(owner) = self.owners.get_mut(&log.owner) else { return };
+        let through = owner.through;
+        if let Some(key) = owner.epochs.remove(&log.epoch) {
+            self.forget_log(key, through);
+            self.refold(log.owner);
+        }
     }
 
     /// A neighbour is linked: its logs are taken from now on.
@@ -260,7 +268,7 @@ impl Core {
         for run in &log.unstored {
             self.release(run.link, run.bytes);
         }
-        self.links.values_mut().for_each(|neighbour| neighbour.forget(key));
+        self.links.values_mut().for_each(|neighbour| neighbour.forget(key, &log.id));
         self.out.push(Output::Forget { log: log.id });
     }
 }

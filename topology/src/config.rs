@@ -27,6 +27,17 @@ pub struct Config {
     pub snapshot_every: u64,
     /// The time between two comparisons with a neighbour.
     pub compare_interval: Duration,
+    /// How long logs are kept; `None`: as long as there is room.
+    pub retention: Option<Retention>,
+}
+
+/// How long logs are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// A log goes once all of its events are older than this: once a later one of the same bridge began before that.
+    pub keep: Duration,
+    /// The own log begins anew at this age, so that what lies behind can go.
+    pub renew: Duration,
 }
 
 /// Signs the heads of the own log.
@@ -65,7 +76,15 @@ impl Config {
             snapshot_every: limits::SNAPSHOT_EVERY,
             route_interval: limits::ROUTE_INTERVAL,
             compare_interval: limits::COMPARE_INTERVAL,
+            retention: None,
         }
+    }
+}
+
+impl Retention {
+    /// Logs are kept so long, and up to a quarter longer.
+    pub fn of(keep: Duration) -> Self {
+        Self { keep, renew: (keep / 4).max(limits::MIN_RENEWAL) }
     }
 }
 

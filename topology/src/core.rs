@@ -208,6 +208,7 @@ impl Core {
             self.random = Random::new(start.seed);
             self.local.begin(&start);
             self.open_epoch();
+            self.on_retention();
             self.timers.arm(Timer::Routes, self.now.mono);
         }
     }
@@ -222,6 +223,7 @@ impl Core {
             match timer {
                 Timer::Local => {}
                 Timer::Reopen => self.reopen_late(),
+                Timer::Retention => self.on_retention(),
                 Timer::Witness => self.witness(),
                 Timer::Admission => self.review_admission(),
                 Timer::Routes => self.update_routes(),

@@ -5,8 +5,12 @@
 pub struct Counts {
     /// Own events appended.
     pub own_events: u64,
-    /// Epochs opened by this process.
+    /// Epochs opened by this process, apart from renewals.
     pub own_epochs: u64,
+    /// Times the own log began anew because of its age.
+    pub renewals: u64,
+    /// Logs that were forgotten because all of their events were older than is kept.
+    pub logs_expired: u64,
     /// Own events that are not durable yet.
     pub undurable_events: u64,
     /// Foreign events accepted.

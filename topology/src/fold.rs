@@ -39,6 +39,8 @@ pub(crate) struct Fold {
     /// Claims of links beyond the bound.
     pub(crate) excess_links: u64,
     pub(crate) policy: Policy,
+    /// The events at its beginning that say again what held before the log began; 0 after a start of the process.
+    pub(crate) restates: u64,
     /// Events of unknown kinds or unreadable payloads.
     pub(crate) unknown: u64,
     /// Events that are about the bridge itself and not about logs: what is worth witnessing.
@@ -121,7 +123,7 @@ impl Fold {
         match fact {
             Fact::Started(started) => {
                 self.network = started.network.as_ref().and_then(|network| Network::from_proto(network).ok());
-                self.description = started.description;
+                (self.description, self.restates) = (started.description, started.restates);
             }
             Fact::Draining => self.draining = true,
             Fact::Stopped => self.stopped = true,

@@ -1,5 +1,6 @@
 //! From durable events to the state: loading, folding, and what follows from a change.
 
+mod latest;
 mod snapshots;
 
 use identity::NodeId;
@@ -9,13 +10,9 @@ use crate::{
     event::Event,
     fold::{Fold, Touched},
     fork,
-    limits::MAX_SEGMENT_BYTES,
     segment::Chain,
     timers::Timer,
 };
-
-/// Entries that are read at once when a log is folded anew.
-const REFOLD_ENTRIES: usize = 256;
 
 /// A stored log that does not hold together. Nothing of it above `good` was taken over.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -86,8 +83,7 @@ impl Core {
         }
         let mut good = chain.clone();
         let mut waiting = Vec::new();
-        let folds = !self.forks.is_overtaken(&log)
-            && self.owners.get(&log.owner).is_none_or(|it| it.folded.is_none_or(|at| at < log.epoch));
+        let folds = self.may_be_latest(&log);
         let mut touched = Touched::default();
         touched.forks.extend(self.proofs_in(&log, &fold));
         let mut what = None;
@@ -128,11 +124,17 @@ impl Core {
             // The proof became durable before the cut did.
             self.out.push(Output::Truncate { log, keep: good.sequence });
         }
-        self.take_loaded(&good, bytes, folds.then_some(fold), touched);
+        self.take_loaded(&good, (bytes, fold.restates), folds.then_some(fold), touched);
         (good.sequence, what)
     }
 
-    fn take_loaded(&mut self, end: &Chain, bytes: u64, fold: Option<Fold>, touched: Touched) {
+    fn take_loaded(
+        &mut self,
+        end: &Chain,
+        (bytes, restates): (u64, u64),
+        fold: Option<Fold>,
+        touched: Touched,
+    ) {
         let known = self.owners.contains_key(&end.log.owner);
         if end.sequence == 0 {
             return;
@@ -143,11 +145,12 @@ impl Core {
         let key = self.insert_log(end.log);
         let log = &mut self.logs[key];
         (log.last, log.hash, log.time, log.bytes) = (end.sequence, end.hash, end.time, bytes);
-        log.stored_time = end.time;
+        (log.stored_time, log.restates) = (end.time, restates);
         self.take_share(&end.log.owner, bytes);
         self.logs.set_stored(key, end.sequence, end.hash);
         self.clock.resume(if end.log.owner == self.me { end.time } else { Hlc::default() });
         if let Some(fold) = fold
+            && self.latest_epoch(&end.log.owner) == Some(end.log.epoch)
             && let Some(owner) = self.owners.get_mut(&end.log.owner)
         {
             let before = std::mem::replace(&mut owner.fold, fold);
@@ -163,52 +166,33 @@ impl Core {
     /// Folds entries that became durable.
     pub(crate) fn fold_run(&mut self, log: LogId, first: u64, entries: &[Entry]) {
         let mut touched = Touched::default();
-        let overtaken = self.forks.is_overtaken(&log);
+        if first == 1 {
+            self.note_restates(&log, entries);
+        }
+        let Some(folded) = self.owners.get(&log.owner).map(|owner| owner.folded) else { return };
+        if folded != Some(log.epoch) {
+            if self.latest_epoch(&log.owner) != Some(log.epoch) {
+                return;
+            } else if first > 1 {
+                return self.refold(log.owner);
+            }
+        }
         let Some(owner) = self.owners.get_mut(&log.owner) else { return };
-        if owner.folded.is_none_or(|folded| folded < log.epoch) && first == 1 && !overtaken {
+        if folded != Some(log.epoch) {
             owner.folded = Some(log.epoch);
             let before = std::mem::take(&mut owner.fold);
             touched.peers.extend(before.peers.into_keys());
             touched.links.extend(before.links.into_keys());
             touched.bridge = true;
         }
-        if owner.folded == Some(log.epoch) {
-            let before = owner.fold.through;
-            for event in entries.iter().filter_map(|entry| Event::decode(&entry.event).ok()) {
-                if event.sequence == owner.fold.through + 1 {
-                    owner.fold.apply(&event, &mut touched);
-                }
-            }
-            self.snapshot_after(log, before);
-            self.after_fold(log.owner, touched);
-        }
-    }
-
-    /// Folds the latest epoch of a bridge again from its first event on.
-    pub(crate) fn refold(&mut self, id: NodeId) {
-        let Some(owner) = self.owners.get_mut(&id) else { return };
-        let Some(epoch) = owner.folded else { return };
-        let log = LogId { owner: id, epoch };
-        let stored = self.logs.find(&log).map_or(0, |log| log.stored);
-        if owner.fold.through <= stored {
-            return;
-        }
-        let mut touched = Touched { bridge: true, ..Touched::default() };
-        let before = std::mem::take(&mut owner.fold);
-        touched.peers.extend(before.peers.into_keys());
-        touched.links.extend(before.links.into_keys());
-        while owner.fold.through < stored {
-            let first = owner.fold.through + 1;
-            let entries = self.history.read(&log, first, REFOLD_ENTRIES, MAX_SEGMENT_BYTES);
-            let events = entries.iter().filter_map(|entry| Event::decode(&entry.event).ok());
-            events
-                .filter(|event| event.sequence <= stored)
-                .for_each(|event| owner.fold.apply(&event, &mut touched));
-            if owner.fold.through < first {
-                break;
+        let before = owner.fold.through;
+        for event in entries.iter().filter_map(|entry| Event::decode(&entry.event).ok()) {
+            if event.sequence == owner.fold.through + 1 {
+                owner.fold.apply(&event, &mut touched);
             }
         }
-        self.after_fold(id, touched);
+        self.snapshot_after(log, before);
+        self.after_fold(log.owner, touched);
     }
 
     /// What follows from a changed fold.

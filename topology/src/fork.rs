@@ -68,6 +68,13 @@ impl Forks {
             && self.0.range(later).any(|(_, fork)| fork.point().sequence == 1)
     }
 
+    /// The last epoch of an owner that counts for nothing.
+    pub(crate) fn overtaking(&self, owner: &NodeId) -> Option<Epoch> {
+        let (low, high) = span(owner);
+        let nothing = self.0.range(low..=high).rev().find(|(_, fork)| fork.point().sequence == 1);
+        nothing.map(|(log, _)| log.epoch)
+    }
+
     /// Whether a proof of this point would change anything.
     pub(crate) fn is_news(&self, log: &LogId, sequence: u64) -> bool {
         self.0.get(log).is_none_or(|fork| fork.point().sequence > 1 && fork.first.0.sequence != sequence)

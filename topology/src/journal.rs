@@ -109,7 +109,13 @@ fn begin(core: &Core, start: &Start) -> v1::Start {
         loaded: core.view().heads().iter().map(Head::to_proto).collect(),
         trusted: start.trusted.iter().map(|id| id.to_bytes()).collect(),
         policy: Some(start.policy.to_proto()),
+        keep_ms: core.config.retention.map_or(0, |it| millis(it.keep)),
+        renew_ms: core.config.retention.map_or(0, |it| millis(it.renew)),
     }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Reads a record. Signatures of peers' records are verified again.

@@ -58,6 +58,7 @@ pub mod past;
 mod policy;
 mod random;
 pub mod render;
+mod retention;
 mod route;
 mod routes;
 pub mod segment;
@@ -65,7 +66,7 @@ pub mod simulator;
 mod timers;
 mod view;
 
-pub use config::{Config, Signer, Strict, Unsigned, Verifier};
+pub use config::{Config, Retention, Signer, Strict, Unsigned, Verifier};
 pub use core::Core;
 pub use counts::Counts;
 pub use event::{BadEvent, Event};

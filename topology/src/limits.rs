@@ -112,6 +112,12 @@ pub const CHECKPOINT_EVERY: u64 = 512;
 /// Events of a log between two snapshots of what they fold to: folding so many takes about 10 ms, and a snapshot of
 /// 1,000 peers has 0.7 MB.
 pub const SNAPSHOT_EVERY: u64 = 16_384;
+/// The least age at which the own log begins anew, so that older ones can go.
+pub const MIN_RENEWAL: Duration = Duration::from_secs(60);
+/// A log that said fewer new things since it began does not begin anew: nothing would be won.
+pub const RENEWAL_EVENTS: u64 = 16;
+/// The longest time between two looks at which logs have had their time.
+pub const RETENTION_CHECK: Duration = Duration::from_secs(60);
 /// The least time between two epochs opened by one process.
 pub const REOPEN_INTERVAL: Duration = Duration::from_secs(60);
 

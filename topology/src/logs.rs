@@ -29,6 +29,8 @@ pub(crate) struct Log {
     pub(crate) stored: u64,
     pub(crate) stored_hash: Hash,
     pub(crate) stored_time: Hlc,
+    /// The events at its beginning that say again what held before; 0 until the first is durable.
+    pub(crate) restates: u64,
     /// Cut here.
     pub(crate) fork: Option<ForkPoint>,
     /// Accepted, not yet durable.
@@ -68,6 +70,13 @@ impl Unstored {
     }
 }
 
+impl Log {
+    /// Whether all that it says again is here. One that was cut will not get more.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.stored >= self.restates || self.fork.is_some()
+    }
+}
+
 impl Logs {
     pub(crate) fn key(&self, id: &LogId) -> Option<LogKey> {
         self.ids.get(id).copied()
@@ -102,6 +111,7 @@ impl Logs {
             stored: 0,
             stored_hash: NO_HASH,
             stored_time: Hlc::default(),
+            restates: 0,
             fork,
             unstored: VecDeque::new(),
             bytes: 0,

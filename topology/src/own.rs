@@ -1,5 +1,7 @@
 //! The own log: epochs and appending.
 
+mod renew;
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -25,6 +27,8 @@ pub(crate) struct Own {
     pub(crate) log: LogId,
     pub(crate) key: LogKey,
     opened_at: Duration,
+    /// The events at its beginning that say again what held before; 0 unless it was a renewal.
+    restates: u64,
     /// Must not go on: a further epoch opens as soon as it may.
     superseded: bool,
     /// A proven fork of this very log, acted upon when it is not written any more.
@@ -42,6 +46,12 @@ pub(crate) struct Own {
 impl Core {
     /// Opens a new epoch that names the last own head known, and states everything that is so now.
     pub(crate) fn open_epoch(&mut self) {
+        self.begin_epoch(0);
+        self.restate();
+    }
+
+    /// Begins an epoch, the first `restates` events of which say again what held before.
+    fn begin_epoch(&mut self, restates: u64) {
         self.flush_own();
         let owner = &self.owners[&self.me];
         let before = owner.epochs.last_key_value().map(|(epoch, key)| (*epoch, *key));
@@ -57,6 +67,7 @@ impl Core {
             log,
             key,
             opened_at: self.now.mono,
+            restates,
             superseded: false,
             accused: None,
             accusations: 0,
@@ -65,8 +76,8 @@ impl Core {
             checkpoint: 0,
             witnessed_at: None,
         });
-        self.append(Kind::BridgeStarted, &self.started(epoch, previous));
-        self.restate();
+        let started = v1::BridgeStarted { restates, ..self.started(epoch, previous) };
+        self.append(Kind::BridgeStarted, &started);
     }
 
     /// Somebody holds events of ours that we did not write, or wrote and lost: this epoch must not go on. Gives whether
@@ -118,10 +129,14 @@ impl Core {
 
     /// Writes an event. It reaches the fold and the neighbours once it is durable.
     pub(crate) fn append(&mut self, kind: Kind, payload: &impl Message) {
+        self.append_encoded(kind, payload.encode_to_vec());
+    }
+
+    fn append_encoded(&mut self, kind: Kind, payload: Vec<u8>) {
         let Some(own) = &mut self.own else { return };
         let log = &mut self.logs[own.key];
         let time = self.clock.tick(self.now.wall_ms);
-        let event = Event::encode(log.last + 1, time, kind, payload.encode_to_vec());
+        let event = Event::encode(log.last + 1, time, kind, payload);
         let hash = chain(&log.hash, &digest(&event));
         (log.last, log.hash, log.time) = (log.last + 1, hash, time);
         own.unsigned = (own.unsigned.0 + 1, own.unsigned.1 + event.len());
@@ -158,8 +173,10 @@ impl Core {
     /// After own events became durable: a checkpoint, when it is time and the fold has everything.
     pub(crate) fn checkpoint(&mut self) {
         let Some(own) = &mut self.own else { return };
-        let (last, fold) = (self.logs[own.key].last, &self.owners[&self.me].fold);
-        if last >= own.checkpoint + CHECKPOINT_EVERY && fold.through == last {
+        let (last, owner) = (self.logs[own.key].last, &self.owners[&self.me]);
+        let fold = &owner.fold;
+        let is_folded = owner.folded == Some(own.log.epoch) && fold.through == last;
+        if last >= own.checkpoint + CHECKPOINT_EVERY && is_folded {
             own.checkpoint = last + 1;
             let root = Bytes::copy_from_slice(&fold.root());
             self.append(Kind::Checkpoint, &v1::Checkpoint { root, chunks: Vec::new() });
@@ -200,6 +217,7 @@ impl Core {
             format: 1,
             network: Some(self.config.network.to_proto()),
             description: Some(self.config.description.signed().clone()),
+            restates: 0,
         }
     }
 

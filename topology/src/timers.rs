@@ -14,6 +14,8 @@ pub(crate) enum Timer {
     Local,
     /// Open the epoch that had to wait.
     Reopen,
+    /// Drop what is older than is kept, and begin the own log anew if it is old.
+    Retention,
     /// Witness the neighbours' heads.
     Witness,
     /// Look again who is reachable and which candidates have had their time.
@@ -33,7 +35,7 @@ pub(crate) enum Timer {
 impl Timer {
     /// Whether firing may change the own log: then the tick belongs in the journal.
     pub(crate) fn may_log(self) -> bool {
-        matches!(self, Self::Local | Self::Reopen | Self::Witness | Self::Admission)
+        matches!(self, Self::Local | Self::Reopen | Self::Retention | Self::Witness | Self::Admission)
     }
 }
 

@@ -68,6 +68,7 @@ impl Snapshot {
             bad_checkpoint: fold.bad_checkpoint.unwrap_or_default(),
             checkpoint: fold.checkpoint,
             forks: fold.forks.clone(),
+            restates: fold.restates,
         }
         .encode_to_vec()
         .into()
@@ -101,6 +102,7 @@ fn fold(stored: v1::Snapshot, through: u64) -> Option<Fold> {
         bad_checkpoint: (stored.bad_checkpoint > 0).then_some(stored.bad_checkpoint),
         checkpoint: stored.checkpoint,
         forks: stored.forks,
+        restates: stored.restates,
         ..Fold::default()
     };
     fold.network = stored.network.map(|network| Network::from_proto(&network)).transpose().ok()?;

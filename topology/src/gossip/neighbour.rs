@@ -111,12 +111,13 @@ impl Neighbour {
     }
 
     /// A log's place in the table will be another log's.
-    pub(crate) fn forget(&mut self, key: LogKey) {
+    pub(crate) fn forget(&mut self, key: LogKey, id: &LogId) {
         if let Some(toward) = self.toward.get_mut(key.index()) {
             *toward = Toward::default();
         }
         self.push.remove(&key);
         self.news.remove(&key);
+        self.wants.remove(id);
     }
 
     /// Bytes under way.

@@ -57,10 +57,9 @@ impl Core {
 
     /// Nothing of an epoch counts, and it may never come here: the ones before it must not be taken for the latest.
     fn overtake(&mut self, log: LogId) {
-        if let Some(owner) = self.owners.get_mut(&log.owner)
+        if let Some(owner) = self.owners.get(&log.owner)
             && owner.folded.is_some_and(|folded| folded < log.epoch)
         {
-            owner.folded = Some(log.epoch);
             self.refold(log.owner);
         }
     }

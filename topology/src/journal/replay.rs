@@ -1,6 +1,6 @@
 //! A journal through the core again.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use identity::{Description, Network};
@@ -9,7 +9,8 @@ use proto::journal::v1::{Record, record};
 
 use super::{BadRecord, Recorded, decode};
 use crate::{
-    Config, Core, Entry, Head, LogId, MemoryHistory, Output, Signer, Strict, Verifier, limits, past::Archive,
+    Config, Core, Entry, Head, LogId, MemoryHistory, Output, Retention, Signer, Strict, Verifier, limits,
+    past::Archive,
 };
 
 /// Replays a journal from its first `Start` on and keeps what the core would have stored.
@@ -138,6 +139,10 @@ impl<'a> Replay<'a> {
         let Some(record::Input::Start(start)) = record.input else { return Err(ReplayError::NoStart) };
         let description = Description::verify(start.description.unwrap_or_default());
         let network = Network::from_proto(&start.network.unwrap_or_default());
+        let retention = (start.keep_ms > 0).then(|| Retention {
+            keep: Duration::from_millis(start.keep_ms),
+            renew: Duration::from_millis(start.renew_ms),
+        });
         Ok(Config {
             description: description.map_err(|_| BadRecord("description"))?,
             network: network.map_err(|_| BadRecord("network"))?,
@@ -147,6 +152,7 @@ impl<'a> Replay<'a> {
             snapshot_every: 0,
             route_interval: limits::ROUTE_INTERVAL,
             compare_interval: limits::COMPARE_INTERVAL,
+            retention,
         })
     }
 }

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use identity::NodeId;
+use prost::Message as _;
 use proto::log::v1::{self, Kind};
 
+use super::Local;
 use crate::{Core, LinkId, cost::Cost, damping::Penalty, limits::LINK_SETTLE, timers::Timer};
 
 /// The longest reason that is logged, bytes.
@@ -26,6 +28,15 @@ pub(crate) struct LocalLink {
 impl LocalLink {
     pub(crate) fn forget_logged(&mut self) {
         self.logged = None;
+    }
+}
+
+impl Local {
+    /// The links that the log calls up, as events.
+    pub(crate) fn logged_links(&self) -> Vec<(Kind, Vec<u8>)> {
+        let logged = self.links.iter().filter_map(|(bridge, link)| Some((bridge, link.logged?)));
+        let up = |(bridge, cost_us): (&NodeId, u64)| v1::LinkUp { bridge: bridge.to_bytes(), cost_us };
+        logged.map(|link| (Kind::LinkUp, up(link).encode_to_vec())).collect()
     }
 }
 

@@ -1,11 +1,13 @@
 //! Peers of this bridge's network: joined, updated, asleep, left.
 
 use identity::{Announcement, Description, Network, NodeId};
+use prost::Message as _;
 use proto::{
     log::v1::{self, How, Kind, LeftReason},
     node::v1::Ports,
 };
 
+use super::Local;
 use crate::{
     Core, PeerSeen, Warning,
     damping::Penalty,
@@ -90,6 +92,23 @@ impl LocalPeer {
                 joined: logged.is_none(),
                 with_description: logged.as_ref().is_none_or(|it| it.description != now.description),
             },
+        }
+    }
+}
+
+impl Local {
+    /// Says of each peer that the log knows what is so now.
+    pub(crate) fn restate_peers(&mut self, facts: &mut Vec<(Kind, Vec<u8>)>) {
+        for (id, peer) in &mut self.peers {
+            if peer.logged.take().is_none() || !peer.present {
+                continue;
+            }
+            facts.push((Kind::PeerJoined, claim(id, peer, true).encode_to_vec()));
+            if let Some(waker) = peer.asleep {
+                let asleep = v1::PeerAsleep { node_id: id.to_bytes(), waker: waker.to_bytes() };
+                facts.push((Kind::PeerAsleep, asleep.encode_to_vec()));
+            }
+            peer.logged = peer.now_so();
         }
     }
 }
@@ -187,9 +206,21 @@ impl Core {
                 }
                 let kind = if joined { Kind::PeerJoined } else { Kind::PeerUpdated };
                 self.log_peer(id, |peer| (kind, Message::Claim(claim(&id, peer, with_description))));
+                return self.reconcile_asleep(id);
             }
         }
         true
+    }
+
+    /// A claim says of a peer that it is awake; if it is not, that follows. Gives false if that has to wait.
+    fn reconcile_asleep(&mut self, id: NodeId) -> bool {
+        let Some(peer) = self.local.peers.get_mut(&id).filter(|peer| peer.asleep.is_some()) else {
+            return true;
+        };
+        if let Some(logged) = &mut peer.logged {
+            logged.asleep = None;
+        }
+        self.reconcile_peer(id)
     }
 
     fn log_peer(&mut self, id: NodeId, message: impl FnOnce(&LocalPeer) -> (Kind, Message)) {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use identity::NodeId;
 use proto::log::v1::Kind;
 
+use super::Local;
 use crate::{Core, Policy, limits::POLICY_INTERVAL, timers::Timer};
 
 /// What the log says of the policy, and since when. A fresh epoch says the default.
@@ -12,6 +13,13 @@ use crate::{Core, Policy, limits::POLICY_INTERVAL, timers::Timer};
 pub(super) struct LoggedPolicy {
     policy: Policy,
     at: Option<Duration>,
+}
+
+impl Local {
+    /// What the log says.
+    pub(crate) fn logged_policy(&self) -> &Policy {
+        &self.logged_policy.policy
+    }
 }
 
 impl Core {

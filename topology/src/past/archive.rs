@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::{Event, History, Hlc, LogId, Snapshot};
+use crate::{Event, History, Hlc, LogId, Snapshot, event::Fact};
 
 /// Logs at rest.
 pub trait Archive: History + Sync {
@@ -40,6 +40,14 @@ pub(super) fn event_at(archive: &dyn Archive, log: &LogId, sequence: u64) -> Opt
 
 pub(super) fn time_of(archive: &dyn Archive, log: &LogId, sequence: u64) -> Option<Hlc> {
     event_at(archive, log, sequence).map(|event| event.time)
+}
+
+/// The events at a log's beginning that say again what held before.
+pub(super) fn restates_of(archive: &dyn Archive, log: &LogId) -> u64 {
+    match event_at(archive, log, 1).and_then(|event| event.fact()) {
+        Some(Fact::Started(started)) => started.restates,
+        _ => 0,
+    }
 }
 
 /// How many events of a log lie before `until`, or with `inclusive` also at it. Times grow strictly within a log, so few

@@ -126,7 +126,9 @@ impl Comparison<'_> {
                 }
                 (Some(before), Some(after)) => {
                     if before.epoch != after.epoch {
-                        let text = format!("bridge {name} started again at {}", rfc3339(after.fold.started));
+                        let what =
+                            if after.fold.restates > 0 { "began its log anew" } else { "started again" };
+                        let text = format!("bridge {name} {what} at {}", rfc3339(after.fold.started));
                         let words = [rfc3339(before.fold.started), rfc3339(after.fold.started)];
                         self.put(ChangeKind::BridgeRestarted, (&id, None), words, text);
                     }

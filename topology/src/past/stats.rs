@@ -45,7 +45,7 @@ impl Past<'_> {
             names.learn(&placed.log.owner, &placed.event, self.verifier);
             let effect = world.apply(&placed.log, &placed.event, self.verifier);
             if placed.event.time >= since {
-                counting.count(&placed);
+                counting.count(&placed, effect.again);
             }
             if effect.ways {
                 counting.follow_links(&placed, &world, since);
@@ -56,13 +56,14 @@ impl Past<'_> {
 }
 
 impl Counting {
-    fn count(&mut self, placed: &Placed) {
+    /// Whoever is said again to be there did not come again.
+    fn count(&mut self, placed: &Placed, again: bool) {
         let Placed { log, event, .. } = placed;
         self.events += 1;
         *self.kinds.entry(event.kind).or_default() += 1;
         *self.bridges.entry(log.owner).or_default() += 1;
         *self.hours.entry(event.time.millis() / HOUR_MS).or_default() += 1;
-        let about = subject(event);
+        let about = subject(event).filter(|_| !again);
         match (event.known_kind(), about) {
             (Some(Kind::PeerJoined), Some(peer)) => *self.comings.entry((peer, None)).or_default() += 1,
             // Both ends say so; the lower one's word is counted.

@@ -134,6 +134,12 @@ fn tell_bridge(kind: Kind, payload: &Bytes, names: &Names, owner: &NodeId) -> Op
         Kind::BridgeStarted => {
             let started = BridgeStarted::decode(payload).ok()?;
             let network = started.network.map(|network| network.name).unwrap_or_default();
+            if started.restates > 0 {
+                return Some(format!(
+                    "{bridge} began its log anew, so that older ones may go; {} events say again what held before",
+                    started.restates - 1
+                ));
+            }
             let again = if started.previous.is_some() { " again" } else { " for the first time" };
             format!("{bridge} started{again}, for network {network}")
         }

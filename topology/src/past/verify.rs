@@ -1,12 +1,14 @@
 //! Whether what is held is what its owners signed.
 
+use std::collections::BTreeMap;
+
 use proto::topology::v1;
 
-use crate::{Head, Hlc, LogId, NO_HASH, segment::Chain};
+use crate::{Head, Hlc, LogId, NO_HASH, event::Fact, segment::Chain};
 
 use super::{
     Past,
-    archive::{BATCH_BYTES, BATCH_EVENTS},
+    archive::{BATCH_BYTES, BATCH_EVENTS, event_at},
     names::Names,
     rfc3339,
     world::World,
@@ -29,7 +31,8 @@ impl Past<'_> {
         let faults = self.archive.faults();
         let mut response =
             v1::VerifyResponse { good: faults.is_empty(), faults, ..v1::VerifyResponse::default() };
-        for (log, last) in self.archive.logs() {
+        let held: BTreeMap<LogId, u64> = self.archive.logs().into_iter().collect();
+        for (log, last) in held.iter().map(|(log, last)| (*log, *last)) {
             let mut checked = self.check_log(&world, &log, last);
             let past = world.bridges.get(&log.owner).filter(|past| past.epoch == Some(log.epoch));
             let lie = past.and_then(|past| past.fold.bad_checkpoint);
@@ -51,9 +54,22 @@ impl Past<'_> {
                 what: checked.what.unwrap_or_default(),
                 last_good: checked.time.0,
                 last_good_text: if checked.good > 0 { rfc3339(checked.time) } else { String::new() },
+                begins: self.begins(&log, &held).unwrap_or_default(),
             });
         }
         response
+    }
+
+    /// From when on a bridge's history is proven, where the log before this one is not here.
+    fn begins(&self, log: &LogId, held: &BTreeMap<LogId, u64>) -> Option<String> {
+        let first = event_at(self.archive, log, 1)?;
+        let Some(Fact::Started(started)) = first.fact() else { return None };
+        let previous = started.previous?;
+        let before = LogId::from_fields(log.owner.as_bytes(), &previous.epoch).ok()?;
+        let is_held = held.get(&before).is_some_and(|last| *last >= previous.sequence);
+        (!is_held).then(|| {
+            format!("begins {}; what was before it was dropped or never came here", rfc3339(first.time))
+        })
     }
 
     fn check_log(&self, world: &World, log: &LogId, last: u64) -> Checked {

@@ -14,7 +14,7 @@ use crate::{
     routes::{Graph, Table, best_of},
 };
 
-use super::archive::{Archive, BATCH_BYTES, BATCH_EVENTS, event_at, events_until, time_of};
+use super::archive::{Archive, BATCH_BYTES, BATCH_EVENTS, event_at, events_until, restates_of, time_of};
 
 /// What all logs together said at some instant. Unlike a bridge's core it takes nobody's side: who can reach whom is
 /// asked for a bridge.
@@ -31,6 +31,8 @@ pub(super) struct World {
 pub(super) struct Past {
     pub(super) epoch: Option<Epoch>,
     pub(super) fold: Fold,
+    /// A later epoch that has not said again all that held before: until then it does not count.
+    next: Option<(Epoch, Fold)>,
 }
 
 /// What an event changed.
@@ -38,6 +40,35 @@ pub(super) struct Past {
 pub(super) struct Effect {
     /// Bridges, links or policies: ways may differ.
     pub(super) ways: bool,
+    /// Nothing: it says again what held before.
+    pub(super) again: bool,
+}
+
+impl Past {
+    /// Folds an event, if it is the next of an epoch that counts or is going to. Gives whether it says again what held
+    /// before.
+    fn take(&mut self, epoch: Epoch, event: &Event, touched: &mut Touched) -> Option<bool> {
+        let latest = self.next.as_ref().map(|(epoch, _)| *epoch).max(self.epoch);
+        if event.sequence == 1 && latest.is_none_or(|latest| latest < epoch) {
+            self.next = Some((epoch, Fold::default()));
+        }
+        let is_next = self.next.as_ref().is_some_and(|(next, _)| *next == epoch);
+        let fold = match &mut self.next {
+            Some((_, fold)) if is_next => fold,
+            _ if self.epoch == Some(epoch) => &mut self.fold,
+            _ => return None,
+        };
+        if event.sequence != fold.through + 1 {
+            return None;
+        }
+        fold.apply(event, touched);
+        let again = self.epoch.is_some() && is_next && event.sequence <= fold.restates;
+        if is_next && (self.epoch.is_none() || fold.through >= fold.restates) {
+            let (epoch, fold) = self.next.take()?;
+            (self.epoch, self.fold) = (Some(epoch), fold);
+        }
+        Some(again)
+    }
 }
 
 impl World {
@@ -49,14 +80,14 @@ impl World {
         for (log, last) in archive.logs() {
             let begin = time_of(archive, &log, 1);
             if begin.is_some_and(|begin| begin < at || (begin == at && includes(&log))) {
+                let through = events_until(archive, &log, last, at, includes(&log));
                 // Logs come by id, so a later epoch of the same owner comes later.
-                latest.insert(log.owner, (log.epoch, last));
+                if through >= restates_of(archive, &log) || !latest.contains_key(&log.owner) {
+                    latest.insert(log.owner, (log.epoch, through));
+                }
             }
         }
-        let parts = latest.into_iter().map(|(owner, (epoch, last))| {
-            let log = LogId { owner, epoch };
-            (log, events_until(archive, &log, last, at, includes(&log)))
-        });
+        let parts = latest.into_iter().map(|(owner, (epoch, through))| (LogId { owner, epoch }, through));
         Self::folded(archive, verifier, at, parts)
     }
 
@@ -92,7 +123,7 @@ impl World {
         if past.epoch.is_some_and(|epoch| epoch >= log.epoch) {
             return;
         }
-        *past = Past { epoch: Some(log.epoch), fold: snapshot.fold };
+        *past = Past { epoch: Some(log.epoch), fold: snapshot.fold, next: None };
         self.events += past.fold.through;
         self.at = self.at.max(past.fold.time);
         let proofs: Vec<_> = past.fold.forks.iter().filter_map(|at| event_at(archive, log, *at)).collect();
@@ -113,19 +144,14 @@ impl World {
     /// Takes an event of a log: one of an earlier epoch than that which is folded, or out of its order, changes nothing.
     pub(super) fn apply(&mut self, log: &LogId, event: &Event, verifier: &dyn Verifier) -> Effect {
         let past = self.bridges.entry(log.owner).or_default();
-        if past.epoch.is_none_or(|epoch| epoch < log.epoch) && event.sequence == 1 {
-            *past = Past { epoch: Some(log.epoch), fold: Fold::default() };
-        }
-        if past.epoch != Some(log.epoch) || event.sequence != past.fold.through + 1 {
-            return Effect::default();
-        }
         let mut touched = Touched::default();
-        past.fold.apply(event, &mut touched);
+        let Some(again) = past.take(log.epoch, event, &mut touched) else { return Effect::default() };
         self.events += 1;
         self.at = self.at.max(event.time);
         touched.forks.iter().for_each(|proof| self.note_fork(proof, verifier));
         let policy = touched.policy.is_some();
-        Effect { ways: touched.bridge || policy || !touched.links.is_empty() || !touched.forks.is_empty() }
+        let ways = touched.bridge || policy || !touched.links.is_empty() || !touched.forks.is_empty();
+        Effect { ways: ways && !again, again }
     }
 
     fn position(&self, log: &LogId) -> u64 {

@@ -13,7 +13,7 @@ use proto::{
 use super::{node, peer};
 use crate::{
     Config, Core, Entry, Epoch, Head, Hlc, Input, LinkId, LogId, MemoryHistory, NO_HASH, Now, Output, Policy,
-    Start, Warning,
+    Retention, Start, Warning,
     event::Event,
     journal::keep,
     limits::{MAX_SEGMENT_EVENTS, SIGN_EVERY_BYTES},
@@ -67,10 +67,25 @@ impl Forger {
 
     /// A log of this key and epoch that begins with its bridge's start.
     pub fn of(key: NodeKey, epoch: Epoch, network: Network) -> Self {
+        Self::begun(key, epoch, network, 0)
+    }
+
+    /// A later log of the same owner, whose first `restates` events are to say again what held before.
+    pub fn renewed(&self, run: u8, restates: u64) -> Self {
+        let epoch = Epoch::after(None, 1_000 + i64::from(run), [run; 10]);
+        Self::begun(self.key.clone(), epoch, self.network.clone(), restates)
+    }
+
+    fn begun(key: NodeKey, epoch: Epoch, network: Network, restates: u64) -> Self {
         let log = LogId { owner: key.node_id(), epoch };
         let mut forger = Self { key, log, entries: Vec::new(), network };
-        let network = Some(forger.network.to_proto());
-        let started = v1::BridgeStarted { epoch: epoch.to_bytes(), network, format: 1, ..Default::default() };
+        let started = v1::BridgeStarted {
+            epoch: epoch.to_bytes(),
+            network: Some(forger.network.to_proto()),
+            format: 1,
+            restates,
+            ..Default::default()
+        };
         forger.write(Kind::BridgeStarted, &started);
         forger
     }
@@ -189,11 +204,23 @@ impl Lone {
         self.input(Input::Start(Start { seed: [5; 32], trusted: Vec::new(), policy: Policy::default() }));
     }
 
+    /// A started core that keeps logs for a time.
+    pub fn keeping(number: u64, retention: Retention) -> Self {
+        let mut lone = Self::made(number, |config| config.retention = Some(retention));
+        lone.start();
+        lone
+    }
+
     /// A core that may still load.
     pub fn unstarted(number: u64) -> Self {
+        Self::made(number, |_| {})
+    }
+
+    fn made(number: u64, change: impl FnOnce(&mut Config)) -> Self {
         let key = node::peer_key(u64::MAX - 2, number);
         let network = Network { name: "own".to_owned(), id: Some(NetworkId::from_bytes([1; 16])) };
-        let config = Config::new(node::bridge(&key), network, key);
+        let mut config = Config::new(node::bridge(&key), network, key);
+        change(&mut config);
         let history = MemoryHistory::default();
         let core = Core::new(config, Box::new(history.clone()));
         Self {

@@ -87,6 +87,7 @@ impl Node {
         config.journal = settings.journals;
         config.snapshot_every = settings.snapshot_every;
         config.route_interval = settings.route_interval;
+        config.retention = (settings.retention)(index);
         Self {
             key,
             core: None,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::limits;
+use crate::{Retention, limits};
 
 /// What is simulated.
 #[derive(Debug, Clone)]
@@ -31,6 +31,8 @@ pub struct Settings {
     pub snapshot_every: u64,
     /// The cores' [`Config::route_interval`](crate::Config::route_interval).
     pub route_interval: Duration,
+    /// The [`Config::retention`](crate::Config::retention) of each bridge, by its number.
+    pub retention: fn(usize) -> Option<Retention>,
     /// Frames go through their encoding, as on a real link; otherwise only their size is computed.
     pub encode: bool,
 }
@@ -50,6 +52,7 @@ impl Default for Settings {
             journals: false,
             snapshot_every: 0,
             route_interval: limits::ROUTE_INTERVAL,
+            retention: |_| None,
             encode: true,
         }
     }

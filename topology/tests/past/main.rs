@@ -6,4 +6,5 @@ mod answers;
 mod files;
 mod histories;
 mod orders;
+mod renewals;
 mod slices;

@@ -56,6 +56,7 @@ fn log_json(log: &VerifiedLog) -> anyhow::Result<()> {
         "last_good": log.last_good_text,
         "bad": if log.bad == 0 { serde_json::Value::Null } else { json!(log.bad) },
         "what": log.what,
+        "begins": log.begins,
     }))?)
 }
 
@@ -68,6 +69,9 @@ fn log_line(log: &VerifiedLog) -> anyhow::Result<()> {
         format!("good up to event {}, {}", log.good, output::clock_millis(&log.last_good_text))
     };
     output::line(&format!("{name}  run {epoch}: {good}"))?;
+    if !log.begins.is_empty() {
+        output::line(&format!("    {}", output::harmless(&log.begins)))?;
+    }
     if log.bad > 0 {
         output::line(&format!("    event {}: {}", log.bad, output::harmless(&log.what)))?;
     }
