@@ -14,7 +14,7 @@ pub(crate) use ask::{
     LinkTarget, Open, Policy, PolicyCommand, ReadArgs, RuleCommand, Send, Trust, TrustCommand, TrustNode,
     Verify, Who,
 };
-pub(crate) use run::{BridgeArgs, Listen, PeerArgs};
+pub(crate) use run::{BridgeArgs, Listen, PeerArgs, Retain};
 pub(crate) use topology::{
     DiffArgs, ExportArgs, GraphArgs, GraphFormat, ImportArgs, LogArgs, PathArgs, ReplayArgs, ShowArgs,
     SimulateArgs, SourceArgs, StatsArgs, Topology, TopologyCommand, VerifyArgs, WhyArgs,

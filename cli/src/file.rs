@@ -14,7 +14,7 @@ use identity::NodeId;
 use serde::Deserialize;
 
 use crate::{
-    args::{Listen, LogFormat},
+    args::{Listen, LogFormat, Retain},
     exit::{Failure, Fault},
 };
 
@@ -54,6 +54,10 @@ pub(crate) struct BridgeTable {
     pub(crate) metrics_port: Option<u16>,
     #[serde(deserialize_with = "parsed")]
     pub(crate) congestion: Option<Congestion>,
+    #[serde(deserialize_with = "parsed")]
+    pub(crate) retain: Option<Retain>,
+    #[serde(deserialize_with = "parsed")]
+    pub(crate) retain_journal: Option<Retain>,
     pub(crate) busy_poll: Option<u64>,
     pub(crate) grace: Option<u64>,
 }
@@ -118,6 +122,8 @@ mod tests {
             network = "home"
             listen = "192.168.1.5"
             metrics-port = 0
+            retain = "30d"
+            retain-journal = "7d"
             link = ["quic://cloud.example.org:30020/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"]
             "#,
         )
@@ -125,6 +131,10 @@ mod tests {
         assert_eq!(file.bridge.name.as_deref(), Some("attic"));
         assert_eq!(file.bridge.metrics_port, Some(0));
         assert_eq!(file.bridge.link.len(), 1);
+        let days = |days: u64| Some(Retain(std::time::Duration::from_secs(days * 24 * 3_600)));
+        assert_eq!((file.bridge.retain, file.bridge.retain_journal), (days(30), days(7)));
+        let error = toml::from_str::<File>("[bridge]\nretain = \"30\"").unwrap_err().to_string();
+        assert!(error.contains("30d or 12h"), "{error}");
     }
 
     #[test]

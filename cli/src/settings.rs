@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use discovery::Target;
-use gateway::{BridgeConfig, Discovery, LinkUrl, Port};
+use gateway::{BridgeConfig, Discovery, LinkUrl, Port, Retention};
 use peer::PeerConfig;
 use runtime::telemetry::{self, Telemetry, Traces};
 
@@ -95,6 +95,8 @@ pub(crate) fn bridge(args: BridgeArgs, file: BridgeTable) -> anyhow::Result<Brid
     if let Some(congestion) = args.congestion.or(file.congestion) {
         config.congestion = congestion;
     }
+    config.retain = args.retain.or(file.retain).map(|retain| Retention::of(retain.0));
+    config.retain_journal = args.retain_journal.or(file.retain_journal).map(|retain| retain.0);
     if let Some(microseconds) = args.busy_poll.or(file.busy_poll) {
         config.busy_poll = Duration::from_micros(microseconds);
     }

@@ -3,6 +3,7 @@
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use identity::NodeId;
+use topology::Retention;
 
 use crate::{endpoint::Congestion, link_url::LinkUrl};
 
@@ -36,6 +37,10 @@ pub struct BridgeConfig {
     pub operators: Vec<NodeId>,
     /// The congestion controller of the links.
     pub congestion: Congestion,
+    /// How long logs are kept; `None`: as long as there is room.
+    pub retain: Option<Retention>,
+    /// How long the journal is kept, within its bound of bytes; `None`: as long as there is room.
+    pub retain_journal: Option<Duration>,
     /// How long the thread that carries streams stays awake after it passed bytes on; zero: it never does.
     pub busy_poll: Duration,
 }
@@ -88,8 +93,17 @@ impl BridgeConfig {
             discovery: Discovery::Multicast(crate::ports::DISCOVERY),
             operators: Vec::new(),
             congestion: Congestion::default(),
+            retain: None,
+            retain_journal: None,
             busy_poll: BUSY_POLL,
         }
+    }
+}
+
+impl BridgeConfig {
+    /// How long logs and the journal are kept; `None`: as long as there is room.
+    pub(crate) fn retained(&self) -> (Option<Duration>, Option<Duration>) {
+        (self.retain.map(|retention| retention.keep), self.retain_journal)
     }
 }
 

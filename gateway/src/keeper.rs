@@ -5,16 +5,18 @@
 //! tried again; what it refuses of a foreign log is told, and the core asks its neighbours for it anew.
 
 mod batch;
+mod disk;
 mod foreign;
 mod waiting;
 
 use std::{
     sync::{
-        Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
         mpsc as std_mpsc,
     },
     thread,
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -59,13 +61,27 @@ pub(crate) enum Kept {
     Batch(Health),
 }
 
+/// What lies on the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct DiskUse {
+    /// Bytes that the store takes in all.
+    pub(crate) store: u64,
+    /// Bytes of the logs and their snapshots.
+    pub(crate) logs: u64,
+    /// Bytes of the journal.
+    pub(crate) journal: u64,
+    /// When the log that began first did so, milliseconds since 1970.
+    pub(crate) logs_since_ms: Option<i64>,
+    /// The time of the oldest record of the journal, milliseconds since 1970.
+    pub(crate) journal_since_ms: Option<i64>,
+}
+
 /// What the thread and its handle share.
 #[derive(Debug, Default)]
 struct Gauges {
     /// Bytes that wait for the disk.
     waiting: AtomicUsize,
-    /// Bytes on the disk.
-    size: AtomicU64,
+    disk: Mutex<DiskUse>,
 }
 
 /// The handle of the actor.
@@ -81,11 +97,13 @@ impl Keeper {
     pub(crate) fn spawn(
         store: Arc<Store>,
         logs: StoredLogs,
+        retain_journal: Option<Duration>,
     ) -> std::io::Result<(Self, mpsc::Receiver<Kept>)> {
         let (writes, queue) = std_mpsc::channel();
         let (kept, told) = mpsc::channel(STORED_QUEUE);
         let gauges = Arc::new(Gauges::default());
-        let worker = batch::Worker::new(store, logs, Arc::clone(&gauges), kept);
+        let disk = disk::Disk::new(Arc::clone(&store), logs.clone(), retain_journal);
+        let worker = batch::Worker::new((store, logs), disk, Arc::clone(&gauges), kept);
         let thread = thread::Builder::new().name("bridge-keeper".into()).spawn(move || worker.run(&queue))?;
         Ok((Self { writes: Some(writes), gauges, thread: Some(thread) }, told))
     }
@@ -103,9 +121,9 @@ impl Keeper {
         self.gauges.waiting.load(Ordering::Relaxed)
     }
 
-    /// Bytes that the store takes on the disk.
-    pub(crate) fn size(&self) -> u64 {
-        self.gauges.size.load(Ordering::Relaxed)
+    /// What lies on the disk, as it was found last.
+    pub(crate) fn disk(&self) -> DiskUse {
+        *self.gauges.disk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// No further writes: the thread stores what waits, as far as the disk takes it, and ends. The returned handle is

@@ -87,3 +87,4 @@ pub use link_url::{InvalidLinkUrl, LinkUrl};
 pub use loading::LoadError;
 pub use ports::{Addresses, PortError};
 pub use settings::SettingsError;
+pub use topology::Retention;

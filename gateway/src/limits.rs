@@ -100,6 +100,10 @@ pub const MAX_SETTINGS_FILE: u64 = 1024 * 1024;
 /// The journal on disk, bytes. Above it the oldest sixteenth goes.
 pub const JOURNAL_BYTES: u64 = 256 * 1024 * 1024;
 
+/// The longest time between two looks at whether the journal holds what is older than is kept, and at the disk when
+/// nothing is stored.
+pub const JOURNAL_CHECK: Duration = Duration::from_secs(60);
+
 /// Journal records that wait while the disk is full, bytes. Above it the journal of this run ends where it is, and
 /// status says so: a journal with a gap would replay to something that never was.
 pub const JOURNAL_WAITING_BYTES: usize = 16 * 1024 * 1024;

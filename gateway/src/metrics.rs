@@ -1,5 +1,7 @@
 //! What a bridge counts of its log, gossip and control; streams and links count for themselves.
 
+mod disk;
+
 use std::sync::Arc;
 
 use identity::NodeId;
@@ -15,6 +17,7 @@ use storage::Store;
 use topology::{BridgeState, BridgeView, Counts, Entry, LinkView, PeerState};
 
 use crate::{admin::Admin, table::Table};
+use disk::DiskMetrics;
 
 /// The bridge's counters and gauges. Clones share their values.
 #[derive(Debug, Clone, Default)]
@@ -29,7 +32,7 @@ pub(crate) struct Metrics {
     control_refused: Counter,
     invitations_refused: Counter,
     local_peers: Gauge,
-    store_bytes: Gauge,
+    pub(crate) disk: DiskMetrics,
     waiting_bytes: Gauge,
     open_logs: Gauge,
     counts: Family<CountLabels, Gauge>,
@@ -85,7 +88,7 @@ impl Metrics {
         );
         registry.register("local_peers", "Peers of the own network", self.local_peers.clone());
         registry.register("store_waiting_bytes", "Bytes that wait for the disk", self.waiting_bytes.clone());
-        registry.register("store_bytes", "Bytes that the store takes on the disk", self.store_bytes.clone());
+        self.disk.register(registry);
         registry.register("logs_open", "Logs that are open in the store", self.open_logs.clone());
         registry.register("core", "The core's own numbers, by what they count", self.counts.clone());
     }
@@ -144,8 +147,7 @@ impl Metrics {
         self.local_peers.set(gauge(peers as u64));
     }
 
-    pub(crate) fn set_store(&self, waiting: usize, size: u64, logs: usize) {
-        self.store_bytes.set(gauge(size));
+    pub(crate) fn set_store(&self, waiting: usize, logs: usize) {
         self.waiting_bytes.set(gauge(waiting as u64));
         self.open_logs.set(gauge(logs as u64));
     }
@@ -153,6 +155,7 @@ impl Metrics {
     pub(crate) fn set_core(&self, counts: &Counts) {
         let all = [
             ("own_events", counts.own_events),
+            ("renewals", counts.renewals),
             ("undurable_events", counts.undurable_events),
             ("events_accepted", counts.events_accepted),
             ("events_duplicate", counts.events_duplicate),

@@ -1,6 +1,9 @@
 //! What a bridge tells of itself, as the messages of the control interfaces.
 
-use std::{collections::BTreeMap, time::SystemTime};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime},
+};
 
 use identity::{Network, NodeId};
 use prost::Message as _;
@@ -51,7 +54,17 @@ pub(crate) async fn status(shared: &Inner) -> Result<StatusResponse, Gone> {
         warnings: look.warnings,
         version: env!("CARGO_PKG_VERSION").into(),
         listening: shared.addresses.lines(),
+        logs_bytes: look.disk.logs,
+        journal_bytes: look.disk.journal,
+        logs_since: look.disk.logs_since_ms.map(wall::rfc3339).unwrap_or_default(),
+        journal_since: look.disk.journal_since_ms.map(wall::rfc3339).unwrap_or_default(),
+        retain_ms: kept_for(shared.retain.0),
+        retain_journal_ms: kept_for(shared.retain.1),
     })
+}
+
+fn kept_for(retain: Option<Duration>) -> u64 {
+    retain.map_or(0, |retain| u64::try_from(retain.as_millis()).unwrap_or(u64::MAX))
 }
 
 pub(crate) async fn links(shared: &Inner) -> Result<LinksResponse, Gone> {

@@ -36,6 +36,8 @@ pub(crate) struct Inner {
     pub(crate) operators: BTreeSet<NodeId>,
     /// Milliseconds since 1970.
     pub(crate) started_ms: i64,
+    /// How long logs, and the journal, are kept; `None`: as long as there is room.
+    pub(crate) retain: (Option<Duration>, Option<Duration>),
     pub(crate) table: Table,
     pub(crate) actor: ActorHandle,
     pub(crate) changes: broadcast::Sender<Change>,

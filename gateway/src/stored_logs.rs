@@ -85,6 +85,21 @@ impl StoredLogs {
         self.lock().journal = Some(log);
     }
 
+    pub(crate) fn journal_log(&self) -> Option<Log> {
+        self.lock().journal.clone()
+    }
+
+    /// Bytes of all logs and their snapshots.
+    pub(crate) fn size_on_disk(&self) -> u64 {
+        let shared = self.lock();
+        shared.logs.values().chain(shared.snapshots.values()).map(Log::size_on_disk).sum()
+    }
+
+    /// When the log that began first did so, by its bridge's clock, milliseconds since 1970.
+    pub(crate) fn oldest_ms(&self) -> Option<u64> {
+        self.lock().logs.keys().map(|id| id.epoch.millis()).min()
+    }
+
     /// All logs, by id.
     pub(crate) fn all(&self) -> Vec<(LogId, Log)> {
         let mut all: Vec<_> = self.lock().logs.iter().map(|(id, log)| (*id, log.clone())).collect();

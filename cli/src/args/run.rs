@@ -4,6 +4,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     path::PathBuf,
     str::FromStr,
+    time::Duration,
 };
 
 use clap::Args as ClapArgs;
@@ -52,6 +53,23 @@ impl FromStr for Listen {
     }
 }
 
+/// How long something is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Retain(pub(crate) Duration);
+
+/// Below this, whoever looks back finds nothing: it is a slip of the pen.
+const LEAST_RETAIN: Duration = Duration::from_secs(60);
+
+impl FromStr for Retain {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let time = humantime::parse_duration(text)
+            .map_err(|error| format!("write a time such as 30d or 12h ({error})"))?;
+        if time < LEAST_RETAIN { Err("keep at least a minute of it, 1m".into()) } else { Ok(Self(time)) }
+    }
+}
+
 #[derive(Debug, ClapArgs)]
 pub(crate) struct BridgeArgs {
     #[command(flatten)]
@@ -85,6 +103,13 @@ pub(crate) struct BridgeArgs {
     /// How links adapt to the path: cubic, newreno or bbr (default: cubic)
     #[arg(long, env = "CAUSEWAY_CONGESTION", value_name = "NAME")]
     pub(crate) congestion: Option<Congestion>,
+    /// How long logs are kept, such as 30d; what is older goes, a log at a time, and `topology verify` says from when the
+    /// rest is proven (default: as long as there is room)
+    #[arg(long, env = "CAUSEWAY_RETAIN", value_name = "DURATION")]
+    pub(crate) retain: Option<Retain>,
+    /// How long the journal is kept, such as 7d; never more than 256 MiB of it (default: by size only)
+    #[arg(long, env = "CAUSEWAY_RETAIN_JOURNAL", value_name = "DURATION")]
+    pub(crate) retain_journal: Option<Retain>,
     /// How long the thread that carries streams looks out for more before it sleeps, in microseconds; 0 saves power and
     /// costs speed (default: 50)
     #[arg(long, env = "CAUSEWAY_BUSY_POLL", value_name = "MICROSECONDS")]

@@ -1,5 +1,7 @@
 //! `causeway status`.
 
+use std::time::Duration;
+
 use proto::{
     bridge::v1::{StatusRequest, StatusResponse},
     control::v1::{AboutRequest, MessengerStatusRequest, MessengerStatusResponse, SessionStatus},
@@ -46,7 +48,22 @@ fn bridge_json(status: &StatusResponse) -> Value {
         "warnings": status.warnings,
         "version": status.version,
         "listening": status.listening,
+        "logs_bytes": status.logs_bytes,
+        "logs_since": status.logs_since,
+        "journal_bytes": status.journal_bytes,
+        "journal_since": status.journal_since,
+        "retain_ms": status.retain_ms,
+        "retain_journal_ms": status.retain_journal_ms,
     })
+}
+
+fn kept(bytes: u64, since: &str, retain_ms: u64) -> String {
+    let since = if since.is_empty() { String::new() } else { format!(" since {}", output::clock(since)) };
+    let retain = match retain_ms {
+        0 => "kept as long as there is room".to_owned(),
+        millis => format!("kept for {}", humantime::format_duration(Duration::from_millis(millis))),
+    };
+    format!("{bytes} bytes{since}, {retain}")
 }
 
 fn bridge_lines(status: &StatusResponse) -> Vec<String> {
@@ -61,6 +78,8 @@ fn bridge_lines(status: &StatusResponse) -> Vec<String> {
             status.local_peers, status.remote_peers, status.bridges_known
         ),
         format!("log        {} events, {} durable", status.head, status.durable_head),
+        format!("logs       {}", kept(status.logs_bytes, &status.logs_since, status.retain_ms)),
+        format!("journal    {}", kept(status.journal_bytes, &status.journal_since, status.retain_journal_ms)),
         format!(
             "streams    {} open, {} in all, {} bytes relayed",
             status.streams_open, status.streams_total, status.bytes_relayed

@@ -7,7 +7,10 @@ use tokio::sync::{mpsc, oneshot};
 use topology::{Counts, Input, LinkView, NoRoute, OwnView, Policy, Route};
 
 use super::Actor;
-use crate::{keeper, locals::NotTaken};
+use crate::{
+    keeper::{self, DiskUse},
+    locals::NotTaken,
+};
 
 /// A verified registration.
 #[derive(Debug)]
@@ -25,6 +28,7 @@ pub(crate) struct Look {
     pub(crate) counts: Counts,
     pub(crate) links: Vec<LinkView>,
     pub(crate) local_peers: usize,
+    pub(crate) disk: DiskUse,
     pub(crate) warnings: Vec<String>,
 }
 
@@ -171,6 +175,7 @@ impl Actor {
             counts: self.core.counts(),
             links: view.links(),
             local_peers: self.locals.len(),
+            disk: self.keeper.disk(),
             warnings,
         }
     }

@@ -73,6 +73,7 @@ impl Actor {
         self.metrics.set_core(&self.core.counts());
         self.metrics.set_links(&self.core.view().links());
         self.metrics.set_local(self.locals.len());
-        self.metrics.set_store(self.keeper.waiting(), self.keeper.size(), self.logs.len());
+        self.metrics.set_store(self.keeper.waiting(), self.logs.len());
+        self.metrics.disk.set(&self.keeper.disk(), self.core.counts().logs_expired);
     }
 }

@@ -5,6 +5,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use discovery::{Announcer, Discovery, Event, MulticastSettings, Presence, Settings};
@@ -62,6 +63,7 @@ pub(super) struct Memory {
     /// What is known to be signed rightly; shared by all who ask.
     pub(super) verifier: Arc<dyn Verifier>,
     pub(super) loaded: Loaded,
+    pub(super) retain_journal: Option<Duration>,
 }
 
 impl Ground {
@@ -129,14 +131,16 @@ impl Ground {
         let verifier: Arc<dyn Verifier> = Arc::new(Remembering::default());
         let config = Config {
             verifier: Arc::clone(&verifier),
+            retention: self.config.retain,
             ..Config::new(self.description.clone(), network.clone(), self.identity.key().clone())
         };
         let mut core = Core::new(config, Box::new(logs.clone()));
+        let retain_journal = self.config.retain_journal;
         let (data, store): (PathBuf, _) = (self.config.data.clone(), Arc::clone(&self.store));
         blocking(move || {
             let loaded = loading::load(&data, &store, &logs, &mut core)?;
             tracing::info!(events = loaded.events, logs = logs.len(), "logs loaded");
-            Ok(Memory { store, core, logs, verifier, loaded })
+            Ok(Memory { store, core, logs, verifier, loaded, retain_journal })
         })
         .await?
     }

@@ -104,6 +104,7 @@ async fn assemble(
         addresses,
         operators: config.operators.iter().copied().collect(),
         started_ms: wall::now_ms(),
+        retain: config.retained(),
         table: plane.table.clone(),
         actor,
         changes: running.changes,
@@ -187,7 +188,8 @@ impl Running {
         inbox: impl FnOnce(mpsc::Receiver<crate::keeper::Kept>) -> Inbox,
         group: &TaskGroup,
     ) -> Result<Self, StartError> {
-        let (keeper, kept) = Keeper::spawn(memory.store, memory.logs.clone()).map_err(StartError::Thread)?;
+        let (keeper, kept) = Keeper::spawn(memory.store, memory.logs.clone(), memory.retain_journal)
+            .map_err(StartError::Thread)?;
         let (changes, _) = broadcast::channel(CHANGES_QUEUE);
         let metrics = Metrics::default();
         let parts = Parts {

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, PoisonError,
         atomic::Ordering,
         mpsc::{Receiver, RecvTimeoutError},
     },
@@ -15,24 +15,22 @@ use topology::{Entry, LogId, Snapshot};
 
 use super::{
     Gauges, Kept, Write,
+    disk::Disk,
     foreign::Foreign,
     open,
     waiting::{Settled, Submitted, Waiting},
 };
 use crate::{
-    limits::{JOURNAL_BYTES, JOURNAL_WAITING_BYTES, STORE_RETRY, WRITES_PER_BATCH},
+    limits::{JOURNAL_WAITING_BYTES, STORE_RETRY, WRITES_PER_BATCH},
     snapshots,
     stored_logs::{JOURNAL, StoredLogs},
 };
-
-/// Between two looks at the size of the store.
-const MEASURE_EVERY: Duration = Duration::from_secs(5);
 
 pub(super) struct Worker {
     store: Arc<Store>,
     logs: StoredLogs,
     gauges: Arc<Gauges>,
-    measured: Option<Instant>,
+    disk: Disk,
     kept: mpsc::Sender<Kept>,
     /// `None` once the journal of this run has ended.
     journal: Option<Waiting>,
@@ -48,14 +46,14 @@ struct Own {
 
 impl Worker {
     pub(super) fn new(
-        store: Arc<Store>,
-        logs: StoredLogs,
+        (store, logs): (Arc<Store>, StoredLogs),
+        disk: Disk,
         gauges: Arc<Gauges>,
         kept: mpsc::Sender<Kept>,
     ) -> Self {
         let foreign = Foreign::new(Arc::clone(&store), logs.clone());
         let journal = Some(Waiting::default());
-        Self { store, logs, gauges, measured: None, kept, journal, own: Vec::new(), foreign }
+        Self { store, logs, gauges, disk, kept, journal, own: Vec::new(), foreign }
     }
 
     /// Until the handle is dropped and everything is stored, or the disk refuses it.
@@ -83,7 +81,7 @@ impl Worker {
     fn patience(&self) -> Duration {
         let journal = self.journal.as_ref().is_some_and(|waiting| !waiting.is_empty());
         let own = self.own.iter().any(|own| !own.waiting.is_empty());
-        let retry = if journal || own { STORE_RETRY } else { Duration::from_secs(3_600) };
+        let retry = if journal || own { STORE_RETRY } else { self.disk.patience() };
         self.foreign.patience(Instant::now()).map_or(retry, |patience| patience.min(retry))
     }
 
@@ -114,8 +112,7 @@ impl Worker {
             self.logs.tell_grown();
         }
         self.gauges.waiting.fetch_sub(weight, Ordering::Relaxed);
-        self.prune_journal();
-        self.measure();
+        self.look_at_disk();
     }
 
     /// Behind what it is made of, and only if there is room.
@@ -192,22 +189,13 @@ impl Worker {
         self.foreign.settle(Instant::now()).into_iter().for_each(|kept| self.tell(kept));
     }
 
-    /// Drops the oldest sixteenth of a journal that is too large.
-    fn prune_journal(&self) {
-        let Some(log) = self.journal.as_ref().and_then(Waiting::log) else { return };
-        if log.size_on_disk() > JOURNAL_BYTES {
-            let before = log.first() + log.len() / 16 + 1;
-            if let Err(error) = log.drop_before(before) {
-                tracing::warn!(%error, "the journal could not be shortened");
-            }
+    fn look_at_disk(&mut self) {
+        let now = Instant::now();
+        if let Some(log) = self.journal.as_ref().and_then(Waiting::log) {
+            self.disk.prune_journal(log, now);
         }
-    }
-
-    /// Looks at the size of the store, once in a while.
-    fn measure(&mut self) {
-        if self.measured.is_none_or(|last| last.elapsed() >= MEASURE_EVERY) {
-            self.gauges.size.store(self.store.size_on_disk(), Ordering::Relaxed);
-            self.measured = Some(Instant::now());
+        if let Some(found) = self.disk.measure(now) {
+            *self.gauges.disk.lock().unwrap_or_else(PoisonError::into_inner) = found;
         }
     }
 

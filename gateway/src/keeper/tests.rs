@@ -33,7 +33,7 @@ fn everything_is_stored_in_order_and_told() {
     let folder = tempfile::tempdir().unwrap();
     let store = Arc::new(Store::open(folder.path(), Options::default()).unwrap());
     let logs = StoredLogs::default();
-    let (keeper, mut told) = Keeper::spawn(Arc::clone(&store), logs.clone()).unwrap();
+    let (keeper, mut told) = Keeper::spawn(Arc::clone(&store), logs.clone(), None).unwrap();
     for n in 1..=3_u8 {
         keeper.write(Write::Journal(vec![n].into()));
         keeper.write(Write::Own { log: id(1), first: n.into(), entries: entries(n..=n) });
@@ -55,7 +55,7 @@ fn everything_is_stored_in_order_and_told() {
 fn a_foreign_append_out_of_place_fails_once_and_what_follows_it_is_dropped() {
     let folder = tempfile::tempdir().unwrap();
     let store = Arc::new(Store::open(folder.path(), Options::default()).unwrap());
-    let (keeper, mut told) = Keeper::spawn(Arc::clone(&store), StoredLogs::default()).unwrap();
+    let (keeper, mut told) = Keeper::spawn(Arc::clone(&store), StoredLogs::default(), None).unwrap();
     keeper.write(Write::Foreign { log: id(2), first: 2, entries: entries(2..=3) });
     keeper.write(Write::Foreign { log: id(2), first: 4, entries: entries(4..=4) });
     let failed = loop {
@@ -78,7 +78,7 @@ fn what_a_failed_store_kept_of_the_own_log_is_told_and_not_appended_again() {
     let logs = StoredLogs::default();
     let kept = entries(1..=2).iter().map(Entry::encode).collect();
     store.log(&name_of(&id(1))).unwrap().append_sync(kept).unwrap();
-    let (keeper, mut told) = Keeper::spawn(Arc::clone(&store), logs.clone()).unwrap();
+    let (keeper, mut told) = Keeper::spawn(Arc::clone(&store), logs.clone(), None).unwrap();
     keeper.write(Write::Own { log: id(1), first: 1, entries: entries(1..=3) });
     keeper.finish();
     wait_for(&mut told, vec![Kept::Own { epoch: id(1).epoch, through: 3 }]);
@@ -90,7 +90,7 @@ fn what_a_failed_store_kept_of_the_own_log_is_told_and_not_appended_again() {
 fn an_epoch_that_ends_is_stored_to_its_end() {
     let folder = tempfile::tempdir().unwrap();
     let store = Arc::new(Store::open(folder.path(), Options::default()).unwrap());
-    let (keeper, mut told) = Keeper::spawn(store, StoredLogs::default()).unwrap();
+    let (keeper, mut told) = Keeper::spawn(store, StoredLogs::default(), None).unwrap();
     let next = LogId { epoch: Epoch::from_bytes([4; 16]), ..id(1) };
     // The first write may be taken up alone; of those behind it, some go together.
     for n in 1..=100_u8 {
@@ -106,7 +106,7 @@ fn an_epoch_that_ends_is_stored_to_its_end() {
 fn what_waits_is_counted_and_given_back() {
     let folder = tempfile::tempdir().unwrap();
     let store = Arc::new(Store::open(folder.path(), Options::default()).unwrap());
-    let (keeper, mut told) = Keeper::spawn(store, StoredLogs::default()).unwrap();
+    let (keeper, mut told) = Keeper::spawn(store, StoredLogs::default(), None).unwrap();
     keeper.write(Write::Journal(vec![0; 10_000].into()));
     let started = std::time::Instant::now();
     while keeper.waiting() > 0 {

@@ -17,6 +17,7 @@ mod past;
 mod policy;
 mod registering;
 mod restart;
+mod retention;
 mod start;
 mod support;
 mod trust;
