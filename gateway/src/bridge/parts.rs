@@ -118,9 +118,7 @@ async fn assemble(
         group: group.child(),
         stop_asked: Notify::new(),
     });
-    for url in lists.look(|lists| lists.links.iter().cloned().collect::<Vec<_>>()) {
-        plane.links.add(target(&url));
-    }
+    dial(&lists, &plane.links);
     serve::control(group, doors.control, &ground.identity, Arc::clone(&shared)).await?;
     let greeter = Arc::new(Greeter { table: plane.table, discovery: finding.discovery.clone() });
     serve::greeting(group, doors.greeting, finding.announcer, greeter, finding.metrics.clone()).await;
@@ -211,6 +209,13 @@ impl Running {
             let _ = ended.send(actor.run(inbox, token).await);
         });
         Ok(Self { changes, metrics, keeper })
+    }
+}
+
+/// Keeps the configured links up from now on.
+fn dial(lists: &Lists, links: &Links) {
+    for url in lists.look(|lists| lists.links.iter().cloned().collect::<Vec<_>>()) {
+        links.add(target(&url));
     }
 }
 
