@@ -97,3 +97,18 @@ fn a_phone_shows_all_of_it_without_moving_sideways() {
     let wide = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
     assert_eq!(browser.script(wide), 0);
 }
+
+#[test]
+fn what_others_call_themselves_is_text() {
+    let towns = Towns::start();
+    let Some(browser) = open("text", &towns.attic, DESKTOP) else { return };
+    let name = "<img src=x onerror=document.title='broken'>";
+    let _peer = towns.at_home(name);
+    browser.wait_for("document.querySelector('#events').textContent.includes('<img src=x')");
+    browser.click("#tab-nodes");
+    browser.wait_for(
+        "document.querySelector('#nodes').textContent.includes(\"onerror=document.title='broken'>\")",
+    );
+    assert_eq!(browser.script("return document.querySelectorAll('[src=x]').length"), 0);
+    assert_eq!(browser.script("return document.title"), "attic · Causeway");
+}
