@@ -8,11 +8,9 @@ use std::{
 };
 
 use anyhow::Context as _;
-use bytes::Bytes;
 use fantoccini::{Client, ClientBuilder};
 use gateway::past::import;
 use hyper_util::client::legacy::connect::HttpConnector;
-use identity::NodeKey;
 use proto::{
     bridge::v1::OpenPageRequest,
     control::v1::bridge_client::BridgeClient,
@@ -20,9 +18,9 @@ use proto::{
 };
 use runtime::rpc::connect_unix;
 use serde_json::{Value, json};
-use topology::{MemoryHistory, past::export::Writer, simulator::Forger};
+use topology::simulator::Forger;
 
-use crate::past::start;
+use crate::past::{export, start};
 
 /// Peers that are there at once.
 const PEERS: u64 = 1_000;
@@ -140,17 +138,7 @@ fn write(folder: &Path) -> anyhow::Result<std::path::PathBuf> {
         }
     }
     forger.claim((CHANGES / 2 - 1) * 7 % PEERS, How::Registered, &[id], &network);
-    let history = MemoryHistory::default();
-    history.store(forger.log, 1, &forger.stored());
-    let mut file = Vec::new();
-    let put = |piece: Bytes| {
-        file.extend_from_slice(&piece);
-        Ok::<(), std::convert::Infallible>(())
-    };
-    Writer::new(&history, &NodeKey::generate()).write(1, "bench", put)?;
-    let path = folder.join("log");
-    std::fs::write(&path, file)?;
-    Ok(path)
+    export(folder, &forger)
 }
 
 /// Chromium behind its driver.

@@ -139,6 +139,11 @@ fn write(folder: &Path, events: u64) -> anyhow::Result<PathBuf> {
             _ => forger.link_down(other),
         }
     }
+    export(folder, &forger)
+}
+
+/// A file of what was written, in a folder.
+pub(crate) fn export(folder: &Path, forger: &Forger) -> anyhow::Result<PathBuf> {
     let history = MemoryHistory::default();
     history.store(forger.log, 1, &forger.stored());
     let mut file = Vec::new();

@@ -93,14 +93,29 @@ impl NoRoute {
 }
 
 impl NoRoute {
-    /// The sentence for people, with nodes as `call` names them.
+    /// The sentence for people, with nodes as `call` names them, and with what to do.
     pub fn sentence(&self, call: impl Fn(&NodeId) -> String) -> String {
+        let fact = self.fact(call);
+        self.advice().map_or_else(|| fact.clone(), |advice| format!("{fact}{advice}"))
+    }
+
+    /// What to do about it now.
+    fn advice(&self) -> Option<&'static str> {
         match self {
-            Self::UnknownPeer { peer } => format!(
-                "no bridge known here has named {}: check the id, and that the peer runs and its network's bridge is \
-                 linked",
-                call(peer)
-            ),
+            Self::UnknownPeer { .. } => {
+                Some(": check the id, and that the peer runs and its network's bridge is linked")
+            }
+            Self::Unreachable { .. } => Some(": see `causeway links` on the bridges between"),
+            Self::TooFar { .. } => Some(": link a nearer bridge"),
+            Self::Policy { .. } => Some("; its operator can change that (`causeway policy`)"),
+            Self::Left { .. } | Self::Unconfirmed { .. } | Self::Draining { .. } => None,
+        }
+    }
+
+    /// The same without what to do: also of a past that nobody can change.
+    pub fn fact(&self, call: impl Fn(&NodeId) -> String) -> String {
+        match self {
+            Self::UnknownPeer { peer } => format!("no bridge known here has named {}", call(peer)),
             Self::Left { peer, goodbye: true, .. } => {
                 format!("{} said goodbye to its bridge and has not come back", call(peer))
             }
@@ -113,13 +128,12 @@ impl NoRoute {
                 call(peer)
             ),
             Self::Unreachable { peer, home, .. } => format!(
-                "no chain of links that are up leads to bridge {}, the home of {}: see `causeway links` on the \
-                 bridges between",
+                "no chain of links that are up leads to bridge {}, the home of {}",
                 call(home),
                 call(peer)
             ),
             Self::TooFar { peer, home } => format!(
-                "bridge {}, the home of {}, is more than {MAX_HOPS} links away: link a nearer bridge",
+                "bridge {}, the home of {}, is more than {MAX_HOPS} links away",
                 call(home),
                 call(peer)
             ),
@@ -129,11 +143,7 @@ impl NoRoute {
                 call(peer)
             ),
             Self::Policy { peer, bridge } => {
-                format!(
-                    "the policy of bridge {} does not let {} through; its operator can change that (`causeway policy`)",
-                    call(bridge),
-                    call(peer)
-                )
+                format!("the policy of bridge {} does not let {} through", call(bridge), call(peer))
             }
         }
     }

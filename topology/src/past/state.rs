@@ -161,7 +161,7 @@ pub(super) const fn how(how: How) -> &'static str {
 pub(super) fn route(names: &Names, route: Result<Route, NoRoute>) -> v1::Route {
     match route {
         Ok(Route { bridges, cost_us, .. }) => way(names, &bridges, cost_us),
-        Err(why) => v1::Route { reason: why.sentence(|id| names.call(id)), ..v1::Route::default() },
+        Err(why) => v1::Route { reason: why.fact(|id| names.call(id)), ..v1::Route::default() },
     }
 }
 
