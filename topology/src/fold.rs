@@ -237,7 +237,7 @@ impl Fold {
                 {
                     Record::Counts { description, announcement }
                 }
-                _ => Record::Refused { description: description.clone() },
+                _ => Record::Refused { description: description.clone(), announcement: announcement.clone() },
             };
         }
         matches!(claim.record, Record::Counts { .. })

@@ -34,9 +34,11 @@ pub(crate) enum Record {
         description: Arc<Description>,
         announcement: Arc<Announcement>,
     },
-    /// Kept for the updates that follow: they name a description only when it changed.
+    /// Kept for the updates that follow: they name a description only when it changed, and are told against what was
+    /// announced before.
     Refused {
         description: Signed,
+        announcement: Signed,
     },
 }
 
@@ -73,10 +75,17 @@ pub(super) fn fingerprint(how: How, description: &Signed, announcement: &Signed)
 }
 
 impl Claim {
-    pub(super) fn description(&self) -> &Signed {
+    pub(crate) fn description(&self) -> &Signed {
         match &self.record {
-            Record::Unchecked { description, .. } | Record::Refused { description } => description,
+            Record::Unchecked { description, .. } | Record::Refused { description, .. } => description,
             Record::Counts { description, .. } => description.signed(),
+        }
+    }
+
+    pub(crate) fn announcement(&self) -> &Signed {
+        match &self.record {
+            Record::Unchecked { announcement, .. } | Record::Refused { announcement, .. } => announcement,
+            Record::Counts { announcement, .. } => announcement.signed(),
         }
     }
 

@@ -128,18 +128,13 @@ fn node(bytes: &Bytes) -> Option<NodeId> {
 }
 
 fn peer(id: &NodeId, claim: &Claim) -> v1::Peer {
-    let announcement = match &claim.record {
-        Record::Unchecked { announcement, .. } => Some(announcement.clone()),
-        Record::Counts { announcement, .. } => Some(announcement.signed().clone()),
-        Record::Refused { .. } => None,
-    };
     v1::Peer {
         node_id: id.to_bytes(),
         how: claim.how.into(),
         time: claim.time.0,
         waker: claim.asleep.map(NodeId::to_bytes).unwrap_or_default(),
         description: Some(claim.description().clone()),
-        announcement,
+        announcement: Some(claim.announcement().clone()),
         fingerprint: Bytes::copy_from_slice(&claim.fingerprint),
     }
 }
@@ -147,10 +142,8 @@ fn peer(id: &NodeId, claim: &Claim) -> v1::Peer {
 fn claim(peer: v1::Peer) -> Option<(NodeId, Claim)> {
     let fingerprint: Hash = id::hash(&peer.fingerprint).ok()?;
     let description = peer.description.unwrap_or_default();
-    let record = match peer.announcement {
-        Some(announcement) => Record::Unchecked { description, announcement },
-        None => Record::Refused { description },
-    };
+    let announcement = peer.announcement.unwrap_or_default();
+    let record = Record::Unchecked { description, announcement };
     let asleep = if peer.waker.is_empty() { None } else { Some(node(&peer.waker)?) };
     let how = How::try_from(peer.how).unwrap_or_default();
     Some((node(&peer.node_id)?, Claim { how, time: Hlc(peer.time), asleep, record, fingerprint }))

@@ -10,7 +10,7 @@ use proto::{
     node::v1::{Announcement, Ports},
 };
 
-use crate::{Event, Hlc, Verifier, event::Fact};
+use crate::{Event, Hlc, Verifier, event::Fact, fold::Claim};
 
 use super::{Archive, Merged, Past, PastError, world::World};
 
@@ -42,7 +42,7 @@ struct Named {
 }
 
 impl Names {
-    /// The names in a world whose claims were checked.
+    /// The names in a world.
     pub(super) fn of(world: &World, verifier: &dyn Verifier) -> Self {
         let mut names = Self::default();
         for (id, past) in &world.bridges {
@@ -53,18 +53,20 @@ impl Names {
             }
             names.networks.extend(past.fold.network.clone().map(|network| (*id, network)));
             for (peer, claim) in &past.fold.peers {
-                if let Some((description, announcement)) = claim.records() {
-                    names.set(peer, description.id(), description.name(), description.sequence());
-                    let claim = PeerClaim {
-                        how: claim.how.into(),
-                        announcement: Some(announcement.signed().clone()),
-                        ..PeerClaim::default()
-                    };
-                    names.claims.extend(announced(&claim).map(|announced| ((*id, *peer), announced)));
-                }
+                names.learn_claim(id, peer, claim, verifier);
             }
         }
         names
+    }
+
+    /// What a claim says, whether it counts or not, as from the event that made it.
+    fn learn_claim(&mut self, owner: &NodeId, peer: &NodeId, claim: &Claim, verifier: &dyn Verifier) {
+        if let Some(description) = verifier.description(claim.description()) {
+            self.set(peer, description.id(), description.name(), description.sequence());
+        }
+        let announcement = Some(claim.announcement().clone());
+        let claim = PeerClaim { how: claim.how.into(), announcement, ..PeerClaim::default() };
+        self.claims.extend(announced(&claim).map(|announced| ((*owner, *peer), announced)));
     }
 
     /// All names that any event ever gave.
