@@ -1,5 +1,6 @@
 //! What a bridge counts of its log, gossip and control; streams and links count for themselves.
 
+mod convergence;
 mod disk;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use storage::Store;
 use topology::{BridgeState, BridgeView, Counts, Entry, LinkView, PeerState};
 
 use crate::{admin::Admin, table::Table};
+use convergence::Convergence;
 use disk::DiskMetrics;
 
 /// The bridge's counters and gauges. Clones share their values.
@@ -33,6 +35,7 @@ pub(crate) struct Metrics {
     invitations_refused: Counter,
     local_peers: Gauge,
     pub(crate) disk: DiskMetrics,
+    pub(crate) convergence: Convergence,
     waiting_bytes: Gauge,
     open_logs: Gauge,
     counts: Family<CountLabels, Gauge>,
@@ -89,6 +92,7 @@ impl Metrics {
         registry.register("local_peers", "Peers of the own network", self.local_peers.clone());
         registry.register("store_waiting_bytes", "Bytes that wait for the disk", self.waiting_bytes.clone());
         self.disk.register(registry);
+        self.convergence.register(registry);
         registry.register("logs_open", "Logs that are open in the store", self.open_logs.clone());
         registry.register("core", "The core's own numbers, by what they count", self.counts.clone());
     }

@@ -265,6 +265,7 @@ impl Core {
             self.shares.give_back(through, log.bytes);
         }
         self.timers.cancel(Timer::Check(key));
+        self.reach.forget(key);
         for run in &log.unstored {
             self.release(run.link, run.bytes);
         }

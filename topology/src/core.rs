@@ -11,7 +11,7 @@ use crate::{
     Config, Counts, History, Input, LinkId, LogId, NoRoute, Now, Output, Route, Start, View,
     admission::{Owner, Shares, Standing},
     fork::Forks,
-    gossip::{Asked, Neighbour},
+    gossip::{Asked, Neighbour, Reach},
     journal,
     local::Local,
     logs::Logs,
@@ -45,6 +45,7 @@ pub struct Core {
     pub(crate) links: BTreeMap<LinkId, Neighbour>,
     pub(crate) neighbours: BTreeMap<NodeId, LinkId>,
     pub(crate) asked: BTreeMap<LogId, Asked>,
+    pub(crate) reach: Reach,
     pub(crate) timers: Timers,
     pub(crate) routes: Routes,
     pub(crate) changed_peers: BTreeSet<NodeId>,
@@ -76,6 +77,7 @@ impl Core {
             links: BTreeMap::new(),
             neighbours: BTreeMap::new(),
             asked: BTreeMap::new(),
+            reach: Reach::default(),
             timers: Timers::default(),
             routes: Routes::default(),
             changed_peers: BTreeSet::new(),
@@ -180,6 +182,12 @@ impl Core {
         }
     }
 
+    /// How long own events took, from being durable here to being known to be held by every bridge that links lead to:
+    /// those of which that became known since this was asked last, as far as they are remembered.
+    pub fn take_converged(&mut self) -> Vec<Duration> {
+        self.reach.take_converged()
+    }
+
     fn on_input(&mut self, input: Input) {
         match input {
             Input::Start(start) => self.on_start(start),
@@ -228,6 +236,7 @@ impl Core {
                 Timer::Admission => self.review_admission(),
                 Timer::Routes => self.update_routes(),
                 Timer::News(link) => self.tell_news(link),
+                Timer::Reach => self.tell_reach(),
                 Timer::Compare(link) => self.compare(link),
                 Timer::Check(key) => self.check_progress(key),
                 Timer::Asked => self.expire_asked(),

@@ -58,6 +58,7 @@ fn count(frame: &Frame) -> (usize, usize) {
         Some(Kind::Want(want)) => (want.logs.len(), MAX_ASKED_PER_FRAME),
         Some(Kind::Prune(prune)) => (prune.logs.len(), MAX_ASKED_PER_FRAME),
         Some(Kind::Segment(segment)) => (segment.events.len(), MAX_SEGMENT_EVENTS),
+        Some(Kind::Reached(reached)) => (reached.logs.len(), MAX_ASKED_PER_FRAME),
         Some(Kind::Compare(_) | Kind::Ack(_) | Kind::Probe(_) | Kind::ProbeReply(_)) | None => (0, 0),
     }
 }

@@ -2,6 +2,7 @@
 
 mod digest;
 mod neighbour;
+mod reach;
 mod send;
 mod tree;
 
@@ -18,6 +19,7 @@ use crate::{
 };
 
 pub(crate) use neighbour::Neighbour;
+pub(crate) use reach::Reach;
 pub(crate) use tree::Asked;
 
 impl Core {
@@ -70,6 +72,7 @@ impl Core {
             Kind::Ack(ack) => self.on_ack(link, ack.bytes),
             Kind::Probe(probe) => self.on_probe(link, probe.token),
             Kind::ProbeReply(reply) => self.on_probe_reply(link, &reply),
+            Kind::Reached(reached) => self.on_reached(link, &reached),
         }
         self.grant(link);
     }

@@ -130,6 +130,10 @@ pub const SKEW_WARNING_MS: i64 = 10_000;
 pub const COMPARE_INTERVAL: Duration = Duration::from_secs(10);
 /// News for neighbours outside the tree are collected this long.
 pub const HAVE_DELAY: Duration = Duration::from_millis(20);
+/// That a log has come to everybody below is told to its parent after this: several reports cost one message.
+pub const REACH_DELAY: Duration = Duration::from_millis(20);
+/// Own events, by the time at which they became durable, of which it is remembered that not all bridges hold them.
+pub const MAX_UNREACHED: usize = 256;
 /// How long the parent in the tree has, once a neighbour said that there is more.
 pub const GRAFT_DELAY: Duration = Duration::from_millis(400);
 /// A request that brought nothing is sent elsewhere after this time.

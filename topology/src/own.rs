@@ -63,6 +63,7 @@ impl Core {
         let epoch = Epoch::after(before.map(|(epoch, _)| epoch), self.now.wall_ms, self.random.epoch());
         let log = LogId { owner: self.me, epoch };
         let key = self.insert_log(log);
+        self.reach.restart(restates);
         self.own = Some(Own {
             log,
             key,

@@ -107,6 +107,7 @@ impl Core {
     pub(crate) fn update_routes(&mut self) {
         if std::mem::take(&mut self.routes.dirty) {
             self.recompute();
+            self.converge();
         }
         self.routes.computed_at = Some(self.now.mono);
         let mut told = Vec::new();

@@ -24,6 +24,8 @@ pub(crate) enum Timer {
     Routes,
     /// Tell a neighbour what is new.
     News(LinkId),
+    /// Tell how far logs have come below.
+    Reach,
     /// Compare heads with a neighbour.
     Compare(LinkId),
     /// See whether a log that is known to go on has gone on.

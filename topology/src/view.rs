@@ -115,6 +115,12 @@ impl View<'_> {
         self.core.links.values().map(view).collect()
     }
 
+    /// How old the oldest durable own event is that some reachable bridge is not known to hold, at `now` on the clock of
+    /// [`Now::mono`](crate::Now::mono); zero when all hold everything.
+    pub fn convergence(&self, now: std::time::Duration) -> std::time::Duration {
+        self.core.reach.waiting_since().map_or_else(Default::default, |since| now.saturating_sub(since))
+    }
+
     /// What needs a person now, as sentences: forks, skew, storage.
     pub fn warnings(&self) -> Vec<String> {
         let forks =

@@ -69,7 +69,9 @@ impl Actor {
         })
     }
 
-    pub(super) fn set_gauges(&self) {
+    pub(super) fn set_gauges(&mut self) {
+        let took = self.core.take_converged();
+        self.metrics.convergence.set(self.core.view().convergence(self.now().mono), &took);
         self.metrics.set_core(&self.core.counts());
         self.metrics.set_links(&self.core.view().links());
         self.metrics.set_local(self.locals.len());

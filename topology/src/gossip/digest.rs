@@ -23,6 +23,7 @@ impl Core {
         (neighbour.probe_due, neighbour.busy) = (true, true);
         let next = self.now.mono + interval - interval / 20 + std::time::Duration::from_millis(jitter);
         self.timers.arm(Timer::Compare(link), next);
+        self.follow_neighbour(link);
     }
 
     pub(crate) fn summary(&self) -> Compare {
@@ -104,6 +105,7 @@ impl Core {
     pub(crate) fn on_advanced(&mut self, key: LogKey) {
         let stored = self.logs[key].stored;
         let now = self.now.mono;
+        self.note_reach(key);
         for (link, neighbour) in &mut self.links {
             let toward = *neighbour.toward(key);
             if toward.has >= stored {

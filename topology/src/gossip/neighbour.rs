@@ -24,6 +24,12 @@ pub(crate) struct Neighbour {
     pub(super) wants: BTreeMap<LogId, (u64, bool)>,
     pub(super) prunes: BTreeSet<LogId>,
     pub(super) seeks: BTreeSet<NodeId>,
+    /// Logs of which it is to be told how far they have come here and below.
+    pub(super) reports: BTreeSet<LogKey>,
+    /// What it was told of that last; of the bridges' latest logs only, like the next.
+    pub(super) told: BTreeMap<LogKey, Come>,
+    /// How far they have come to it and below it, as it says.
+    pub(super) reached: BTreeMap<LogKey, Come>,
     pub(super) compare_due: bool,
     pub(super) probe_due: bool,
     pub(super) reply: Option<u64>,
@@ -60,6 +66,13 @@ pub(crate) struct Toward {
     pub(crate) came: bool,
 }
 
+/// How far one log has come: the last event, and how many bridges hold it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Come {
+    pub(super) through: u64,
+    pub(super) bridges: u32,
+}
+
 /// A digest that is being sent.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct DigestJob {
@@ -80,6 +93,9 @@ impl Neighbour {
             wants: BTreeMap::new(),
             prunes: BTreeSet::new(),
             seeks: BTreeSet::new(),
+            reports: BTreeSet::new(),
+            told: BTreeMap::new(),
+            reached: BTreeMap::new(),
             compare_due: false,
             probe_due: false,
             reply: None,
@@ -110,6 +126,12 @@ impl Neighbour {
         self.toward.get(key.index()).map_or(0, |toward| toward.has)
     }
 
+    /// How far a log that it follows has come to it and below it; `None` if it does not follow it.
+    pub(super) fn come(&self, key: LogKey) -> Option<Come> {
+        let follows = self.toward.get(key.index()).is_some_and(|toward| toward.follows);
+        follows.then(|| self.reached.get(&key).copied().unwrap_or_default())
+    }
+
     /// A log's place in the table will be another log's.
     pub(crate) fn forget(&mut self, key: LogKey, id: &LogId) {
         if let Some(toward) = self.toward.get_mut(key.index()) {
@@ -117,6 +139,9 @@ impl Neighbour {
         }
         self.push.remove(&key);
         self.news.remove(&key);
+        self.reports.remove(&key);
+        self.told.remove(&key);
+        self.reached.remove(&key);
         self.wants.remove(id);
     }
 

@@ -60,6 +60,9 @@ impl Core {
         if let Some(request) = neighbour.next_request() {
             return Some(request);
         }
+        if !neighbour.reports.is_empty() {
+            return self.reached_page(link).map(Kind::Reached);
+        }
         if let Some(job) = neighbour.digest.take() {
             let mut job = Some(job);
             let page = self.digest_page(&mut job);
@@ -163,6 +166,6 @@ impl super::Neighbour {
     }
 }
 
-fn drain<T: Ord>(set: &mut std::collections::BTreeSet<T>) -> impl Iterator<Item = T> {
+pub(super) fn drain<T: Ord>(set: &mut std::collections::BTreeSet<T>) -> impl Iterator<Item = T> {
     std::iter::from_fn(|| set.pop_first()).take(MAX_ASKED_PER_FRAME)
 }

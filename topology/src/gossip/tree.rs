@@ -100,6 +100,18 @@ impl Core {
         }
         self.want(link, id, from, true);
         self.timers.arm(Timer::Check(key), self.now.mono + WANT_TIMEOUT);
+        self.note_reach(key);
+    }
+
+    /// Follows a neighbour's own log although nothing of it is missing: what it is told of how far the log has come must
+    /// not wait for its next event.
+    pub(super) fn follow_neighbour(&mut self, link: LinkId) {
+        let bridge = self.links.get(&link).map(|neighbour| neighbour.bridge);
+        let owner = bridge.and_then(|bridge| self.owners.get(&bridge));
+        let latest = owner.and_then(|owner| owner.epochs.values().last()).copied();
+        if let Some(key) = latest.filter(|key| self.logs[*key].parent.is_none()) {
+            self.follow(link, key);
+        }
     }
 
     /// There is more of a log: its parent gets a moment to deliver.
@@ -166,6 +178,7 @@ impl Core {
         let lost: Vec<LogId> =
             self.asked.iter().filter(|(_, asked)| asked.link == link).map(|(log, _)| *log).collect();
         self.ask_others(&lost);
+        self.note_reach_of_all();
     }
 
     pub(crate) fn expire_asked(&mut self) {
@@ -231,6 +244,7 @@ impl Core {
                 toward.follows |= want.follow;
                 neighbour.push.insert(key);
                 neighbour.busy = true;
+                self.note_reach(key);
             }
         }
     }
@@ -243,6 +257,7 @@ impl Core {
             if let (Some(key), Some(neighbour)) = (key, self.links.get_mut(&link)) {
                 neighbour.toward(key).follows = false;
                 neighbour.push.remove(&key);
+                self.note_reach(key);
             }
         }
     }

@@ -27,6 +27,7 @@ impl Core {
         if advanced {
             self.on_advanced(key);
             if self.own.as_ref().is_some_and(|own| own.key == key) {
+                self.await_everybody(key);
                 self.checkpoint();
             }
         }
