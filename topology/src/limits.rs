@@ -41,7 +41,8 @@ pub const CANDIDATE_PAUSE: Duration = Duration::from_secs(300);
 pub const MAX_CANDIDATE_BYTES: u64 = 16 * 1024 * 1024;
 /// Bridges of one introducer that are kept although no confirmed link leads to them any more.
 pub const MAX_UNREACHABLE_PER_INTRODUCER: usize = 64;
-/// Epochs of one bridge that are kept.
+/// Epochs of one bridge that are kept. The journal's record of a start names each log in 91 bytes and may have 256 KiB,
+/// so 8 allow 360 bridges with as many restarts before a run goes without a journal; 32 would allow 90.
 pub const MAX_EPOCHS_PER_BRIDGE: usize = 8;
 /// Proven forks that are remembered.
 pub const MAX_FORKS: usize = 256;
