@@ -5,7 +5,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use storage::{AppendError, Log, OpenError, Store};
+use storage::{AppendError, Log, LogError, OpenError, Store};
 
 use crate::support::{open, record};
 
@@ -178,8 +178,16 @@ impl Run<'_> {
             }
         }
         if told.is_none() {
-            // Dropped records may be back: no damage, they are dropped again.
-            return self.log().drop_before(self.model.dropped + 1).unwrap();
+            // Dropped records may be back: no damage, they are dropped again. What is damaged beside the records is found
+            // by that, and told.
+            return match self.log().drop_before(self.model.dropped + 1) {
+                Err(LogError::Damaged { .. }) => {
+                    drop(log);
+                    self.close();
+                    self.begin_again();
+                }
+                dropped => dropped.unwrap(),
+            };
         }
         assert_eq!(told, Some(last + 1), "the damage is told at its position");
         if log.damage().is_some() {
