@@ -1,5 +1,6 @@
 // The federation as a picture. Elements are kept and moved, not made anew: a step through time touches what differs.
 
+import { Camera } from "./camera.js";
 import { byId, element, setAll, shape } from "./dom.js";
 import { Layout } from "./layout.js";
 import { Links, linkId } from "./links.js";
@@ -10,8 +11,6 @@ const NAMED_PEERS = 12;
 /** Gossip alone is no traffic worth a moving line, bytes per second. */
 const BUSY = 4000;
 const BRIDGE = 22;
-const NEAREST = 6;
-const FARTHEST = 0.03;
 
 /** The picture. */
 export class Graph {
@@ -19,7 +18,7 @@ export class Graph {
   #links = new Links();
   #picture = byId("picture");
   #layers = Object.fromEntries(["areas", "homes", "links", "peers", "bridges", "labels"].map((id) => [id, new Layer(byId(id))]));
-  #camera = { x: 0, y: 0, zoom: 1, moved: false };
+  #camera = new Camera();
   #places = null;
   #state = null;
   #selected = null;
@@ -34,8 +33,6 @@ export class Graph {
       if (!this.#camera.dragged) select(target === null ? null : { kind: target.dataset.kind, id: target.dataset.id });
     });
     this.#point();
-    this.#move();
-    new ResizeObserver(() => this.#fitUnlessMoved()).observe(this.#picture);
   }
 
   /** Draws a state; of now, with what is measured now. */
@@ -45,7 +42,7 @@ export class Graph {
     this.#links.meet(state);
     this.#places = this.#layout.place(state);
     this.#draw();
-    this.#fitUnlessMoved();
+    this.#camera.show([...this.#places.areas.values()]);
   }
 
   /** Learns of links that were. */
@@ -68,14 +65,13 @@ export class Graph {
     if (this.#state !== null) this.#drawLinks();
   }
 
+  /** The whole picture again. */
   fit() {
-    this.#camera.moved = false;
-    this.#fitUnlessMoved();
+    this.#camera.reset();
   }
 
   zoom(factor) {
-    const { width, height } = this.#picture.getBoundingClientRect();
-    this.#zoomAt(width / 2, height / 2, factor);
+    this.#camera.zoom(factor);
   }
 
   #draw() {
@@ -169,8 +165,6 @@ export class Graph {
     return `${kind} ${mood} ${this.#is(kind, id) ? "selected" : ""}`.replace(/\s+/g, " ").trim();
   }
 
-  // --- looking around -------------------------------------------------------------------------------------------
-
   #point() {
     const tip = byId("tip");
     this.#picture.addEventListener("pointerover", (event) => {
@@ -188,79 +182,6 @@ export class Graph {
     this.#picture.addEventListener("pointerleave", () => { tip.hidden = true; });
   }
 
-  #move() {
-    const fingers = new Map();
-    this.#picture.addEventListener("wheel", (event) => {
-      event.preventDefault();
-      const here = this.#picture.getBoundingClientRect();
-      this.#zoomAt(event.clientX - here.left, event.clientY - here.top, Math.exp(-event.deltaY / 400));
-    }, { passive: false });
-    this.#picture.addEventListener("pointerdown", (event) => {
-      fingers.set(event.pointerId, { x: event.clientX, y: event.clientY });
-      this.#camera.dragged = false;
-    });
-    this.#picture.addEventListener("pointermove", (event) => {
-      const before = fingers.get(event.pointerId);
-      if (before === undefined) return;
-      const now = { x: event.clientX, y: event.clientY };
-      if (!this.#camera.dragged && Math.hypot(now.x - before.x, now.y - before.y) < 4) return;
-      if (!this.#camera.dragged) this.#picture.setPointerCapture(event.pointerId);
-      this.#camera.dragged = true;
-      this.#picture.classList.add("moving");
-      if (fingers.size === 2) this.#pinch(fingers, event.pointerId, now);
-      this.#camera.x += (now.x - before.x) / fingers.size;
-      this.#camera.y += (now.y - before.y) / fingers.size;
-      this.#camera.moved = true;
-      fingers.set(event.pointerId, now);
-      this.#look();
-    });
-    const up = (event) => {
-      fingers.delete(event.pointerId);
-      this.#picture.classList.remove("moving");
-    };
-    this.#picture.addEventListener("pointerup", up);
-    this.#picture.addEventListener("pointercancel", up);
-  }
-
-  #pinch(fingers, moving, now) {
-    const [, other] = [...fingers].find(([id]) => id !== moving);
-    const before = fingers.get(moving);
-    const far = Math.hypot(now.x - other.x, now.y - other.y);
-    const was = Math.hypot(before.x - other.x, before.y - other.y);
-    const here = this.#picture.getBoundingClientRect();
-    this.#zoomAt((now.x + other.x) / 2 - here.left, (now.y + other.y) / 2 - here.top, far / Math.max(1, was));
-  }
-
-  #zoomAt(x, y, factor) {
-    const camera = this.#camera;
-    const zoom = Math.min(NEAREST, Math.max(FARTHEST, camera.zoom * factor));
-    camera.x = x - ((x - camera.x) * zoom) / camera.zoom;
-    camera.y = y - ((y - camera.y) * zoom) / camera.zoom;
-    camera.zoom = zoom;
-    camera.moved = true;
-    this.#look();
-  }
-
-  #fitUnlessMoved() {
-    const { width, height } = this.#picture.getBoundingClientRect();
-    if (this.#camera.moved || this.#places === null || width === 0) return;
-    const areas = [...this.#places.areas.values()];
-    if (areas.length === 0) return;
-    const left = Math.min(...areas.map((area) => area.x - area.radius)) - 20;
-    const right = Math.max(...areas.map((area) => area.x + area.radius)) + 20;
-    const top = Math.min(...areas.map((area) => area.y - area.radius)) - 44;
-    const bottom = Math.max(...areas.map((area) => area.y + area.radius)) + 20;
-    const zoom = Math.min(1.6, width / (right - left), height / (bottom - top));
-    Object.assign(this.#camera, { zoom, x: width / 2 - ((left + right) / 2) * zoom, y: height / 2 - ((top + bottom) / 2) * zoom });
-    this.#look();
-  }
-
-  #look() {
-    const { x, y, zoom } = this.#camera;
-    // Letters stay readable from afar, and do not grow into each other from near.
-    byId("scene").style.setProperty("--letter", Math.min(2.2, Math.max(0.6, 1 / zoom)).toFixed(2));
-    byId("scene").setAttribute("transform", `translate(${x.toFixed(1)} ${y.toFixed(1)}) scale(${zoom.toFixed(4)})`);
-  }
 }
 
 /** Elements of one kind by key. */

@@ -17,6 +17,7 @@ const FILES: &[(&str, &str, &str)] = files! {
     "icon.svg": "image/svg+xml",
     "main.js": SCRIPT,
     "bridge.js": SCRIPT,
+    "camera.js": SCRIPT,
     "time.js": SCRIPT,
     "timeline.js": SCRIPT,
     "layout.js": SCRIPT,
