@@ -7,10 +7,12 @@ use std::{
 };
 
 use anyhow::Context as _;
-use proto::topology::v1::ExportRequest;
+use proto::topology::v1::{ExportPiece, ExportRequest};
+use tonic::Streaming;
 
 use crate::{
     args::{ExportArgs, ImportArgs},
+    commands::signals::Signals,
     output, past,
 };
 
@@ -26,24 +28,33 @@ pub(super) async fn export(args: ExportArgs) -> anyhow::Result<()> {
         return Ok(out.flush()?);
     }
     let path = args.output.display();
-    let mut file = create(&args.output)?;
-    let mut bytes = 0;
-    let written = async {
-        while let Some(piece) = pieces.message().await? {
-            file.write_all(&piece.data).with_context(|| format!("cannot write {path}"))?;
-            bytes += piece.data.len();
-        }
-        file.sync_all().with_context(|| format!("cannot write {path}"))
-    };
-    if let Err(error) = written.await {
+    let file = create(&args.output)?;
+    let bytes = write(pieces, file, &args.output).await.inspect_err(|_| {
         // Half a file would look like a whole one to whoever finds it.
         let _ = std::fs::remove_file(&args.output);
-        return Err(error);
-    }
+    })?;
     Ok(output::line(&format!(
         "{path}: {bytes} bytes; `causeway topology verify --file {path}` checks it, and every `causeway topology` command \
          takes --file"
     ))?)
+}
+
+/// Writes all pieces, unless somebody interrupts. Gives how many bytes they have.
+async fn write(mut pieces: Streaming<ExportPiece>, mut file: File, path: &Path) -> anyhow::Result<usize> {
+    let mut signals = Signals::listen()?;
+    let (path, mut bytes) = (path.display(), 0);
+    loop {
+        let piece = tokio::select! {
+            biased;
+            () = signals.next() => anyhow::bail!("interrupted; {path} was not written"),
+            piece = pieces.message() => piece?,
+        };
+        let Some(piece) = piece else { break };
+        file.write_all(&piece.data).with_context(|| format!("cannot write {path}"))?;
+        bytes += piece.data.len();
+    }
+    file.sync_all().with_context(|| format!("cannot write {path}"))?;
+    Ok(bytes)
 }
 
 fn create(path: &Path) -> anyhow::Result<File> {
