@@ -36,7 +36,8 @@
 //! - data in which sled itself cannot find its way: an error of [`Store::open`] or of reading. sled's panics are caught, and
 //!   their messages may appear on stderr: a panic hook can ask [`is_contained`].
 //!
-//! A damaged log is read up to the damage, and takes no records until [`Log::truncate_after`] has cut it. Since sled
+//! A damaged log is read up to the damage, and takes no records until [`Log::truncate_after`] has cut it. Seldom, what is
+//! to be cut lies on a page that sled cannot read: the cut is then refused, with the place, and changes nothing. Since sled
 //! may stumble later over a file that lost its end, opening moves what is left to a new database. This is **not**
 //! found: records that were dropped from the front and are back after such a loss; a directory that was replaced as a whole by an older copy of itself, since then all agrees; and, after a loss of
 //! power, an end that was lost although the disk had confirmed its sync, if the witness of the last seconds is lost with it.

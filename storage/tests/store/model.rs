@@ -178,23 +178,27 @@ impl Run<'_> {
             }
         }
         if told.is_none() {
-            // Dropped records may be back: no damage, they are dropped again. What is damaged beside the records is found
-            // by that, and told.
-            return match self.log().drop_before(self.model.dropped + 1) {
-                Err(LogError::Damaged { .. }) => {
-                    drop(log);
-                    self.close();
-                    self.begin_again();
-                }
-                dropped => dropped.unwrap(),
-            };
+            // Dropped records may be back: no damage, they are dropped again.
+            return self.log().drop_before(self.model.dropped + 1).unwrap();
         }
         assert_eq!(told, Some(last + 1), "the damage is told at its position");
         if log.damage().is_some() {
             let refused = log.append_sync(vec![Bytes::new()]);
             assert!(matches!(refused, Err(AppendError::Damaged { .. })), "{refused:?}");
         }
-        log.truncate_after(last).unwrap();
+        let whole = |log: &Log| log.range(0..=last).map(|found| found.unwrap().1).collect::<Vec<_>>();
+        let before = whole(&log);
+        match log.truncate_after(last) {
+            // What is to be cut lies on a page that the engine cannot read, so the cut is refused, and the place named.
+            Err(LogError::Damaged { position, .. }) => {
+                assert_eq!((position, whole(&log)), (last + 1, before), "a refused cut changes nothing");
+                drop(log);
+                self.close();
+                return self.begin_again();
+            }
+            cut => cut.unwrap(),
+        }
+        assert_eq!(whole(&log), before);
         let first = log.first();
         self.model.dropped = first - 1;
         self.model.records = log.iter().map(|found| found.unwrap().1).collect();
