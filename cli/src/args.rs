@@ -10,11 +10,11 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 pub(crate) use ask::{
-    DataArgs, Demo, Doctor, Identity, IdentityCommand, IdentityFile, Inbox, Invite, Join, Link, LinkCommand,
-    LinkTarget, Open, Policy, PolicyCommand, ReadArgs, RuleCommand, Send, Trust, TrustCommand, TrustNode,
-    Verify, Who,
+    About, Completions, DataArgs, Delete, Demo, Doctor, Export, Identity, IdentityCommand, IdentityFile,
+    Inbox, Invite, Join, Link, LinkCommand, LinkTarget, Man, Open, Policy, PolicyCommand, ReadArgs, Rename,
+    RuleCommand, Search, Send, Trust, TrustCommand, TrustNode, Verify, Who,
 };
-pub(crate) use run::{BridgeArgs, Listen, PeerArgs, Retain};
+pub(crate) use run::{BridgeArgs, Listen, PeerArgs, Retain, Ui};
 pub(crate) use topology::{
     DiffArgs, ExportArgs, GraphArgs, GraphFormat, ImportArgs, LogArgs, PathArgs, ReplayArgs, ShowArgs,
     SimulateArgs, SourceArgs, StatsArgs, Topology, TopologyCommand, VerifyArgs, WhyArgs,
@@ -132,13 +132,35 @@ pub(crate) enum Command {
     /// Show the messages, in order, with their state
     #[command(after_help = "Example:\n  causeway inbox --from ben --follow")]
     Inbox(Inbox),
+    /// Search what was said
+    #[command(
+        after_help = "Example:\n  causeway search harbour seven\n  causeway search --with ben --json tickets"
+    )]
+    Search(Search),
+    /// Write what was said to a file: one JSON object per line, as `inbox --json` shows it
+    #[command(
+        after_help = "Example:\n  causeway export history.jsonl\n  causeway export --with ben - | jq -r .text"
+    )]
+    Export(Export),
+    /// Leave out what was said with a peer so far; the peer keeps its copy
+    #[command(after_help = "Example:\n  causeway delete ben")]
+    Delete(Delete),
     /// Show the safety number with a peer: the same on both sides, or somebody is in between
-    #[command(after_help = "Example:\n  causeway verify ben")]
+    #[command(after_help = "Example:\n  causeway verify ben\n  causeway verify ben --mark")]
     Verify(Verify),
+    /// Take nothing from a peer any more, and send it nothing
+    #[command(after_help = "Example:\n  causeway block mallory")]
+    Block(About),
+    /// Take messages from a blocked peer again
+    #[command(after_help = "Example:\n  causeway unblock mallory")]
+    Unblock(About),
+    /// Change your name, for this and the next starts
+    #[command(after_help = "Example:\n  causeway rename \"Anna K.\"")]
+    Rename(Rename),
     /// How a node is
     #[command(after_help = "Example:\n  causeway status --json")]
     Status(ReadArgs),
-    /// Print a link to the page of a bridge, and open it where there is a screen
+    /// Print a link to the page of a peer or a bridge, and open it where there is a screen
     #[command(
         after_help = "Example:\n  causeway open\n  causeway open --at cloud.example.org:30012 --as DIR"
     )]
@@ -153,4 +175,12 @@ pub(crate) enum Command {
         after_help = "Example:\n  causeway doctor --network home\n  causeway doctor --link quic://cloud.example.org:30020/NODEID"
     )]
     Doctor(Doctor),
+    /// Print completions for a shell
+    #[command(
+        after_help = "Example:\n  causeway completions bash > ~/.local/share/bash-completion/completions/causeway\n  causeway completions zsh > \"${fpath[1]}/_causeway\"\n  causeway completions fish > ~/.config/fish/completions/causeway.fish"
+    )]
+    Completions(Completions),
+    /// Write the manual pages
+    #[command(after_help = "Example:\n  causeway man ~/.local/share/man/man1")]
+    Man(Man),
 }

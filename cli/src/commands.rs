@@ -1,8 +1,10 @@
 //! One file per command.
 
 mod bridge;
+mod decide;
 mod demo;
 mod doctor;
+mod export;
 mod id;
 mod identity;
 mod inbox;
@@ -12,7 +14,9 @@ mod open;
 mod peer;
 mod peers;
 mod policy;
+mod search;
 mod send;
+mod shell;
 mod signals;
 mod status;
 mod topology;
@@ -50,10 +54,18 @@ async fn run_command(command: Command, file: File) -> anyhow::Result<()> {
         Command::Links(read) => links::list(read).await,
         Command::Send(send) => send::run(send).await,
         Command::Inbox(inbox) => inbox::run(inbox).await,
+        Command::Search(search) => search::run(search).await,
+        Command::Export(export) => export::run(export).await,
+        Command::Delete(delete) => decide::delete(delete).await,
+        Command::Block(about) => decide::block(about, true).await,
+        Command::Unblock(about) => decide::block(about, false).await,
+        Command::Rename(rename) => decide::rename(rename).await,
         Command::Verify(verify) => verify::run(verify).await,
         Command::Status(read) => status::run(read).await,
         Command::Open(open) => open::run(open).await,
         Command::Topology(topology) => topology::run(topology.command).await,
         Command::Doctor(doctor) => doctor::run(doctor).await,
+        Command::Completions(completions) => shell::completions(&completions),
+        Command::Man(man) => shell::man(&man),
     }
 }

@@ -14,7 +14,7 @@ use identity::NodeId;
 use serde::Deserialize;
 
 use crate::{
-    args::{Listen, LogFormat, Retain},
+    args::{Listen, LogFormat, Retain, Ui},
     exit::{Failure, Fault},
 };
 
@@ -76,6 +76,8 @@ pub(crate) struct PeerTable {
     pub(crate) listen: Option<Listen>,
     pub(crate) bridge: Vec<String>,
     pub(crate) peer: Vec<String>,
+    #[serde(deserialize_with = "parsed")]
+    pub(crate) ui: Option<Ui>,
     pub(crate) metrics_listen: Option<SocketAddr>,
 }
 

@@ -8,7 +8,7 @@ use peer::PeerConfig;
 use runtime::telemetry::{self, Telemetry, Traces};
 
 use crate::{
-    args::{BridgeArgs, Command, Global, LogFormat, PeerArgs},
+    args::{BridgeArgs, Command, Global, LogFormat, PeerArgs, Ui},
     data::{self, Kind},
     exit::{Failure, Fault},
     file::{BridgeTable, File, PeerTable},
@@ -117,6 +117,11 @@ pub(crate) fn peer(args: PeerArgs, file: PeerTable) -> anyhow::Result<PeerConfig
     config.bridges = targets(&first(args.bridges, file.bridge))?;
     config.peers = targets(&first(args.peers, file.peer))?;
     config.interfaces = first(args.node.interfaces, file.interface);
+    config.ui = match args.ui.or(file.ui) {
+        Some(Ui::At(address)) => peer::Ui::At(address),
+        Some(Ui::Off) => peer::Ui::Off,
+        None => peer::Ui::Default,
+    };
     config.metrics = args.metrics_listen.or(file.metrics_listen);
     if let Some(port) = args.node.discovery_port.or(file.discovery_port) {
         config.discovery = peer::Discovery::Multicast(port);

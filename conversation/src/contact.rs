@@ -9,6 +9,10 @@ pub(crate) struct Contact {
     pub(crate) name: String,
     /// A message went to or came from it.
     pub(crate) pinned: bool,
+    /// The person compared the safety number.
+    pub(crate) verified: bool,
+    /// The person wants nothing from it.
+    pub(crate) blocked: bool,
     pub(crate) outbound: Outbound,
     pub(crate) inbound: Inbound,
 }

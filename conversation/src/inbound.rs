@@ -26,6 +26,8 @@ struct InEpoch {
     written: Head,
     durable: Head,
     read: u64,
+    /// What was deleted is not unread.
+    hidden: u64,
     /// Fingerprints of the last contents, up to `written`.
     recent: VecDeque<u64>,
     conflict_told: bool,
@@ -124,9 +126,9 @@ impl Inbound {
     /// What is stored and not read, all of it or of one epoch up to a number: epoch, read so far, stored.
     pub(crate) fn unread(&self, only: Option<(Epoch, u64)>) -> impl Iterator<Item = (Epoch, u64, u64)> {
         let stored = self.epochs.iter().filter_map(move |known| match only {
-            None => Some((known.epoch, known.read, known.durable.through)),
+            None => Some((known.epoch, known.read.max(known.hidden), known.durable.through)),
             Some((epoch, through)) if epoch == known.epoch => {
-                Some((epoch, known.read, through.min(known.durable.through)))
+                Some((epoch, known.read.max(known.hidden), through.min(known.durable.through)))
             }
             Some(_) => None,
         });
@@ -137,6 +139,13 @@ impl Inbound {
     pub(crate) fn read(&mut self, epoch: Epoch, through: u64) {
         if let Some(known) = self.epochs.iter_mut().rev().find(|known| known.epoch == epoch) {
             known.read = known.read.max(through);
+        }
+    }
+
+    /// What is stored so far is not shown any more.
+    pub(crate) fn hide(&mut self) {
+        for epoch in &mut self.epochs {
+            epoch.hidden = epoch.durable.through;
         }
     }
 
@@ -167,7 +176,15 @@ impl Inbound {
         }
         let (written, durable) = (Head::START, Head::START);
         let recent = VecDeque::new();
-        self.epochs.push_back(InEpoch { epoch, written, durable, read: 0, recent, conflict_told: false });
+        self.epochs.push_back(InEpoch {
+            epoch,
+            written,
+            durable,
+            read: 0,
+            hidden: 0,
+            recent,
+            conflict_told: false,
+        });
         if let Some(old) = self.epochs.len().checked_sub(EPOCHS_REMEMBERED + 1) {
             self.epochs[old].recent = VecDeque::new();
         }

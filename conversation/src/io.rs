@@ -24,6 +24,19 @@ pub enum Input {
         to: NodeId,
         /// What.
         text: String,
+        /// The same again is the same message; empty: every one is another. At most
+        /// [`MAX_ONCE_BYTES`](crate::limits::MAX_ONCE_BYTES).
+        once: Bytes,
+    },
+    /// The person decides something about a peer. Answered by [`Output::Decided`] or [`Output::Rejected`] with the same
+    /// `request`.
+    Decide {
+        /// Chosen by the caller.
+        request: u64,
+        /// About whom.
+        peer: NodeId,
+        /// What.
+        decision: Decision,
     },
     /// The person has seen what this peer sent. Answered by [`Output::Marked`].
     MarkRead {
@@ -104,6 +117,17 @@ pub enum Input {
     },
 }
 
+/// What a person may decide about a peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// The safety number was compared, or that does not count any more.
+    Verified(bool),
+    /// Nothing is taken from it and sent to it, or that is over.
+    Blocked(bool),
+    /// What was said so far is not shown any more.
+    DeleteConversation,
+}
+
 /// An opened session, as its opener knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Dialled {
@@ -169,12 +193,17 @@ pub enum Output {
         /// When it was written, as the message itself says: milliseconds since 1970.
         sent_at_ms: u64,
     },
-    /// The message is not stored and will not be sent.
+    /// Nothing of the request is stored, and nothing will be done.
     Rejected {
-        /// As in [`Input::Send`].
+        /// As in [`Input::Send`] and [`Input::Decide`].
         request: u64,
         /// Why.
         error: SendError,
+    },
+    /// The decision is durable, and in force.
+    Decided {
+        /// As in [`Input::Decide`].
+        request: u64,
     },
     /// Messages were marked as read.
     Marked {
@@ -247,6 +276,9 @@ pub enum SendError {
         "the outbox is full ({OUTBOX_MESSAGES} messages, or 32 MiB, wait for their peers); try again once some are delivered"
     )]
     OutboxFull,
+    /// The recipient is blocked.
+    #[error("you blocked this peer; unblock it before you write to it")]
+    Blocked,
     /// Too many contacts.
     #[error("there are too many contacts already")]
     TooManyContacts,

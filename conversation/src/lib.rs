@@ -11,7 +11,8 @@
 //! | [`Conversation`] | the machine: [`Input`] in, [`Output`] out |
 //! | [`event`] | how stored events are encoded |
 //! | [`envelope`] | how a message is encoded, checked and read |
-//! | [`Timeline`] | the history for people: each message with its state |
+//! | [`Book`] | the history for people: which messages there are, and the state of each |
+//! | [`Words`] | what is searched for |
 //! | [`limits`] | every bound |
 //!
 //! ```
@@ -21,12 +22,13 @@
 //! let [anna, ben] = [1, 2].map(|seed| NodeKey::from_seed([seed; 32]).node_id());
 //! let mut core = Conversation::new(anna, [7; 32]);
 //! let mut out = Vec::new();
-//! core.handle(Input::Send { request: 1, to: ben, text: "hello".into() }, 0, &mut out);
+//! core.handle(Input::Send { request: 1, to: ben, text: "hello".into(), once: Vec::new().into() }, 0, &mut out);
 //! let records = out.drain(..).filter(|output| matches!(output, Output::Append(_))).count();
 //! core.handle(Input::Stored { first: 1, records }, 0, &mut out);
 //! assert!(matches!(out[0], Output::Queued { request: 1, .. }));
 //! ```
 
+mod book;
 mod contact;
 pub mod envelope;
 pub mod event;
@@ -36,13 +38,15 @@ mod io;
 mod likeness;
 pub mod limits;
 mod machine;
+mod once;
 mod outbound;
 mod state;
-mod timeline;
+mod words;
 
+pub use book::{Book, Direction, Item, ItemState};
 pub use ids::{ChainHash, Epoch, Head, MessageId, SessionId};
-pub use io::{Dialled, Fetched, Input, Output, SendError, SessionKey};
+pub use io::{Decision, Dialled, Fetched, Input, Output, SendError, SessionKey};
 pub use likeness::same_name;
 pub use machine::Conversation;
 pub use state::{ContactView, Totals, Warning};
-pub use timeline::{Direction, Item, ItemState, Timeline};
+pub use words::{InvalidSearch, MAX_SEARCH_BYTES, Words};

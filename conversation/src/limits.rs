@@ -40,5 +40,7 @@ pub const MAX_REASON_BYTES: usize = 256;
 pub const MAX_WARNINGS: usize = 256;
 /// Messages fetched from the log at once, for a peer that lost some.
 pub const FETCH_MESSAGES: usize = 256;
-/// Own messages per epoch whose later change of state a [`Timeline`](crate::Timeline) tells; the oldest give way.
-pub const TIMELINE_OPEN: usize = 64 * 1024;
+/// Messages whose `once` is remembered, so that one that is sent again is not another one; the oldest give way.
+pub const ONCE_REMEMBERED: usize = 1_024;
+/// The longest `once`, bytes.
+pub const MAX_ONCE_BYTES: usize = 64;

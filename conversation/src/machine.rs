@@ -2,17 +2,19 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use bytes::Bytes;
 use identity::NodeId;
 use proto::history::v1::{self as history, Event, event::Kind};
 
 use self::session::{Link, Session};
 use crate::{
-    ContactView, Epoch, Input, MessageId, Output, SessionKey, Totals, Warning, event, limits::MAX_CONTACTS,
-    limits::PENDING_RECORDS, state::State,
+    ContactView, Epoch, Input, MessageId, Output, SessionKey, Totals, Warning, contact::Contact, event,
+    limits::MAX_CONTACTS, limits::PENDING_RECORDS, state::State,
 };
 
 mod catch_up;
 mod claims;
+mod deciding;
 mod frames;
 mod names;
 mod receiving;
@@ -37,6 +39,8 @@ pub struct Conversation {
     store: StoreState,
     sessions: BTreeMap<SessionKey, Session>,
     links: BTreeMap<NodeId, Link>,
+    /// Requests for a message that is handed over for another one already, by its `once`.
+    repeated: BTreeMap<Bytes, Vec<u64>>,
     /// Names of peers, contacts or not.
     names: BTreeMap<NodeId, String>,
     totals: Totals,
@@ -76,6 +80,7 @@ impl Conversation {
             store: StoreState::Ready,
             sessions: BTreeMap::new(),
             links: BTreeMap::new(),
+            repeated: BTreeMap::new(),
             names: BTreeMap::new(),
             totals: Totals::default(),
             now_ms: 0,
@@ -96,7 +101,8 @@ impl Conversation {
     pub fn handle(&mut self, input: Input, now_ms: u64, out: &mut Vec<Output>) {
         self.now_ms = now_ms;
         match input {
-            Input::Send { request, to, text } => self.handle_send(request, to, text, out),
+            Input::Send { request, to, text, once } => self.handle_send(request, to, (text, once), out),
+            Input::Decide { request, peer, decision } => self.handle_decide(request, (peer, decision), out),
             Input::MarkRead { request, peer, through } => {
                 self.handle_mark_read(request, (peer, through), out);
             }
@@ -145,6 +151,21 @@ impl Conversation {
             .filter_map(|(id, _)| self.contact(*id))
     }
 
+    /// Everybody there is a decision about, or a message with.
+    pub fn known(&self) -> impl Iterator<Item = ContactView> + '_ {
+        self.state.contacts.keys().filter_map(|id| self.contact(*id))
+    }
+
+    /// Contacts, each with another key under its name.
+    pub fn namesakes(&self) -> impl Iterator<Item = (NodeId, NodeId)> {
+        self.state.clashes()
+    }
+
+    /// Whether the person wants nothing from this peer.
+    pub fn is_blocked(&self, id: NodeId) -> bool {
+        self.state.contacts.get(&id).is_some_and(|contact| contact.blocked)
+    }
+
     /// One peer of the history.
     pub fn contact(&self, id: NodeId) -> Option<ContactView> {
         self.state.view(id)
@@ -171,9 +192,10 @@ impl Conversation {
         self.links.get(&peer)?.stalled.as_deref()
     }
 
-    /// Peers for which messages wait.
+    /// Peers for which messages wait, without those that are blocked.
     pub fn waiting(&self) -> impl Iterator<Item = NodeId> + '_ {
-        let waiting = self.state.contacts.iter().filter(|(_, contact)| !contact.outbound.outbox().is_empty());
+        let waits = |contact: &Contact| !contact.blocked && !contact.outbound.outbox().is_empty();
+        let waiting = self.state.contacts.iter().filter(move |(_, contact)| waits(contact));
         waiting.map(|(id, _)| *id)
     }
 

@@ -9,7 +9,8 @@ use identity::NodeId;
 use proto::history::v1::{self as history, Event, event::Kind};
 
 use crate::{
-    ChainHash, Epoch, Head, MessageId, contact::Contact, envelope, limits::MAX_WARNINGS, outbound::Waiting,
+    ChainHash, Epoch, Head, MessageId, contact::Contact, envelope, limits::MAX_WARNINGS, once::Onces,
+    outbound::Waiting,
 };
 
 /// The folded history.
@@ -17,6 +18,7 @@ use crate::{
 pub(crate) struct State {
     pub(crate) contacts: BTreeMap<NodeId, Contact>,
     pub(crate) warnings: VecDeque<Warning>,
+    pub(crate) onces: Onces,
     clashes: BTreeSet<(NodeId, NodeId)>,
 }
 
@@ -35,6 +37,12 @@ pub struct ContactView {
     pub received: u64,
     /// Received and not marked as read.
     pub unread: u64,
+    /// A message went to or came from it.
+    pub pinned: bool,
+    /// The safety number was compared.
+    pub verified: bool,
+    /// Nothing is taken from it and sent to it.
+    pub blocked: bool,
 }
 
 /// Sums over all contacts.
@@ -118,6 +126,15 @@ impl State {
             Kind::ConflictSeen(event) => self.conflict(event),
             Kind::Refused(event) => self.refused(event),
             Kind::Behind(event) => self.behind(event),
+            Kind::Verified(event) => {
+                self.on_contact(&event.peer, |contact| contact.verified = event.verified);
+            }
+            Kind::Blocked(event) => {
+                self.on_contact(&event.peer, |contact| contact.blocked = event.blocked);
+            }
+            Kind::ConversationDeleted(event) => {
+                self.on_contact(&event.peer, |contact| contact.inbound.hide());
+            }
         }
     }
 
@@ -128,6 +145,11 @@ impl State {
     /// Whether this clash was told already.
     pub(crate) fn knows_clash(&self, contact: NodeId, other: NodeId) -> bool {
         self.clashes.contains(&(contact, other))
+    }
+
+    /// Contacts, and others who bear their names.
+    pub(crate) fn clashes(&self) -> impl Iterator<Item = (NodeId, NodeId)> {
+        self.clashes.iter().copied()
     }
 
     /// How many other keys under a contact's name were told of.
@@ -154,12 +176,25 @@ impl State {
             sent: contact.outbound.count(),
             received: contact.inbound.count(),
             unread: contact.inbound.unread(None).map(|(_, read, stored)| stored - read).sum(),
+            pinned: contact.pinned,
+            verified: contact.verified,
+            blocked: contact.blocked,
         })
     }
 
     fn message_out(&mut self, position: u64, message: &history::MessageOut) {
         let Some((id, head)) = read(&message.envelope, &message.hash) else { return };
         let replaces = Epoch::parse(&message.replaces_epoch).map(|epoch| (epoch, message.replaces_sequence));
+        match replaces {
+            Some((epoch, sequence)) => {
+                self.onces.rename(MessageId { epoch, sequence, ..id }, id, position);
+            }
+            None if message.once.is_empty() => {}
+            None => {
+                let sent_at_ms = envelope::decode(&message.envelope).map_or(0, |(_, it)| it.sent_at_ms);
+                self.onces.remember(&message.once, (id, sent_at_ms), position);
+            }
+        }
         let waiting = Waiting { id, head, envelope: message.envelope.clone(), position };
         self.contact(id.recipient).outbound.stored(waiting, replaces);
     }

@@ -5,19 +5,17 @@
 //! are given to anybody who reaches the port; everything else needs a session, which begins with a link that this bridge
 //! made for its owner or for one of its operators.
 
-mod answer;
 mod api;
 mod files;
 mod live;
 mod ms;
-mod session;
 mod state;
 
 use std::{net::SocketAddr, sync::Arc, time::SystemTime};
 
-use identity::{Context, NodeId, NodeKey, SIGNATURE_BYTES, verify};
+use identity::{NodeId, NodeKey};
 use proto::bridge::v1::OpenPageResponse;
-use runtime::web::{Gate, LINK_LIFETIME, Seal, axum::Router};
+use runtime::web::{self, Admission, Gate, KeySeal, LINK_LIFETIME, axum::Router};
 use tokio::sync::Semaphore;
 
 use crate::{limits::MAX_PAGE_STREAMS, past::TopologyService, shared::Shared};
@@ -41,13 +39,10 @@ pub(crate) struct PageLinks {
     address: SocketAddr,
 }
 
-/// Sessions are vouched for by the node's key: they outlive a restart, and nothing of them is kept.
-struct KeySeal(NodeKey);
-
 impl PageLinks {
     pub(crate) fn new(key: NodeKey, address: SocketAddr) -> Self {
         let name = format!("{}", key.node_id().short());
-        Self { gate: Gate::new(&name, Arc::new(KeySeal(key))), address }
+        Self { gate: Gate::new(&name, Arc::new(KeySeal::new(key))), address }
     }
 
     /// A link for an operator, or for the owner.
@@ -55,7 +50,7 @@ impl PageLinks {
         let subject = operator.map_or_else(|| OWNER.to_owned(), |id| id.to_string());
         let secret = self.gate.link(subject, SystemTime::now());
         OpenPageResponse {
-            url: format!("http://{}/?token={secret}", self.address),
+            url: web::link(self.address, &secret),
             valid_s: u32::try_from(LINK_LIFETIME.as_secs()).unwrap_or(u32::MAX),
         }
     }
@@ -66,26 +61,19 @@ impl Page {
     pub(crate) fn routes(shared: Shared) -> Router {
         let past = TopologyService::new(shared.past.clone(), shared.group.clone());
         let page = Self { shared, past: Arc::new(past), streams: Arc::new(Semaphore::new(MAX_PAGE_STREAMS)) };
-        session::guard(files::routes(), api::routes(), page)
-    }
-
-    /// Whether a session's subject may read: the owner, or who is on the operators' list still.
-    fn admits(&self, subject: &str) -> bool {
-        let is_operator = |id: NodeId| self.shared.operators.contains(&id);
-        subject == OWNER || subject.parse().is_ok_and(is_operator)
+        web::admitted(files::routes(), api::routes(), page)
     }
 }
 
-impl Seal for KeySeal {
-    fn seal(&self, body: &[u8]) -> Vec<u8> {
-        self.0.sign(Context::Page, body).to_vec()
+impl Admission for Page {
+    fn gate(&self) -> &Gate {
+        &self.shared.page.gate
     }
 
-    fn size(&self) -> usize {
-        SIGNATURE_BYTES
-    }
-
-    fn holds(&self, body: &[u8], seal: &[u8]) -> bool {
-        verify(&self.0.node_id(), Context::Page, body, seal).is_ok()
+    /// The owner may read, and who is on the operators' list still.
+    fn refusal(&self, subject: &str) -> Option<&'static str> {
+        let is_operator = |id: NodeId| self.shared.operators.contains(&id);
+        let may_read = subject == OWNER || subject.parse().is_ok_and(is_operator);
+        (!may_read).then_some("whoever this session was for is on the operators' list no longer")
     }
 }

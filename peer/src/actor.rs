@@ -59,6 +59,8 @@ pub(crate) struct Inboxes {
     pub(crate) discovered: mpsc::Receiver<Discovered>,
     /// Where the head of the history is published.
     pub(crate) head: watch::Sender<u64>,
+    /// Counts up when something else that is shown has changed.
+    pub(crate) pulse: watch::Sender<u64>,
 }
 
 /// The actor.
@@ -73,6 +75,9 @@ pub(crate) struct Actor {
     metrics: Metrics,
     notes: Notes,
     head: watch::Sender<u64>,
+    pulse: watch::Sender<u64>,
+    /// Something that is shown has changed since the last pulse.
+    changed: bool,
     sessions: BTreeMap<SessionKey, OpenSession>,
     active: BTreeMap<NodeId, SessionKey>,
     next_session: SessionKey,
@@ -105,6 +110,7 @@ pub(crate) struct Actor {
 enum Request {
     Send(oneshot::Sender<Result<Sent, CommandError>>),
     MarkRead(oneshot::Sender<Result<u64, CommandError>>),
+    Decide(NodeId, oneshot::Sender<Result<(), CommandError>>),
 }
 
 /// The ends of the queues from the actor's own tasks.
@@ -146,6 +152,8 @@ impl Actor {
             metrics: parts.metrics,
             notes: parts.notes,
             head: inboxes.head.clone(),
+            pulse: inboxes.pulse.clone(),
+            changed: false,
             sessions: BTreeMap::new(),
             active: BTreeMap::new(),
             next_session: 1,
@@ -248,6 +256,9 @@ impl Actor {
         let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         self.metrics.queued.set(gauge(self.core.totals().queued));
         self.metrics.sessions.set(gauge(self.active.len()));
+        if std::mem::take(&mut self.changed) {
+            self.pulse.send_modify(|count| *count += 1);
+        }
     }
 
     /// Gives the core an input, and does what it says.
@@ -266,10 +277,11 @@ impl Actor {
             Output::Close { session, reason, detail } => self.close(session, reason, detail),
             Output::Active { peer, session, skew_ms } => self.on_active(peer, session, skew_ms),
             Output::Inactive { peer, .. } => self.on_inactive(peer),
-            Output::Queued { request, id, sent_at_ms, .. } => {
-                self.on_queued(request, Sent { id, sent_at_ms });
+            Output::Queued { request, id, position, sent_at_ms } => {
+                self.on_queued(request, Sent { id, position, sent_at_ms });
             }
             Output::Rejected { request, error } => self.on_rejected(request, &error),
+            Output::Decided { request } => self.on_decided(request),
             Output::Marked { request, messages } => self.on_marked(request, messages),
             Output::Received { .. } => {
                 self.metrics.stored_in.inc();
@@ -280,6 +292,7 @@ impl Actor {
             Output::Typing { peer, active } => self.on_typing(peer, active),
             Output::Fetch { peer, from } => self.on_fetch(peer, from),
             Output::Warned => {
+                self.changed = true;
                 if let Some(warning) = self.core.warnings().last() {
                     tracing::warn!("{warning}");
                 }
@@ -290,7 +303,9 @@ impl Actor {
 
     fn handle_timer(&mut self) {
         self.retry_store();
+        let before = self.typing.len();
         self.typing.retain(|_, until| *until > Instant::now());
+        self.changed |= self.typing.len() != before;
         self.typed.retain(|_, at| at.elapsed() < TYPING_PACE);
         let due = self.due_dials();
         self.dirty.extend(due);

@@ -2,7 +2,8 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use conversation::{ContactView, Epoch, MessageId, Totals};
+use bytes::Bytes;
+use conversation::{ContactView, Decision, Epoch, MessageId, Totals};
 use discovery::Snapshot;
 use identity::NodeId;
 use tokio::sync::oneshot;
@@ -15,7 +16,15 @@ pub(crate) enum Command {
     Send {
         to: String,
         text: String,
+        /// The same again is the same message; empty: every one is another.
+        once: Bytes,
         reply: oneshot::Sender<Result<Sent, CommandError>>,
+    },
+    /// Answered once the decision is durable.
+    Decide {
+        peer: NodeId,
+        decision: Decision,
+        reply: oneshot::Sender<Result<(), CommandError>>,
     },
     /// Answered once the message is at the peer, with its name then, or refused for good, with none.
     AwaitDelivery {
@@ -49,6 +58,8 @@ pub(crate) enum Command {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sent {
     pub(crate) id: MessageId,
+    /// Where it lies in the history.
+    pub(crate) position: u64,
     /// When it was written, as the message itself says: milliseconds since 1970.
     pub(crate) sent_at_ms: u64,
 }
@@ -58,6 +69,8 @@ pub(crate) struct Sent {
 pub(crate) enum CommandError {
     #[error("{0}")]
     Unknown(String),
+    #[error("{0}")]
+    Forbidden(String),
     #[error("{0}")]
     Ambiguous(String),
     #[error("{0}")]
@@ -80,9 +93,14 @@ pub(crate) struct Face {
 #[derive(Debug)]
 pub(crate) struct Overview {
     pub(crate) totals: Totals,
-    pub(crate) contacts: Vec<ContactView>,
+    /// Everybody one has talked to or decided about.
+    pub(crate) known: Vec<ContactView>,
+    /// Contacts, each with another key under its name.
+    pub(crate) namesakes: Vec<(NodeId, NodeId)>,
     pub(crate) sessions: Vec<SessionView>,
     pub(crate) warnings: Vec<String>,
+    /// Why nothing can be stored.
+    pub(crate) trouble: Option<String>,
     pub(crate) snapshot: Arc<Snapshot>,
     /// Milliseconds since 1970, of peers that are not there now.
     pub(crate) last_seen: BTreeMap<NodeId, u64>,

@@ -28,6 +28,8 @@ pub struct PeerConfig {
     pub interfaces: Vec<String>,
     /// How it finds its network.
     pub discovery: Discovery,
+    /// Where the page is.
+    pub ui: Ui,
     /// Where to serve metrics and health over HTTP; `None`: nowhere.
     pub metrics: Option<SocketAddr>,
     /// Free space on the disk, bytes, below which nothing is stored, so that reading goes on.
@@ -52,6 +54,17 @@ pub enum Port {
     Exact(u16),
 }
 
+/// Where the peer's page is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ui {
+    /// On 127.0.0.1, port 30003 or the one that took its place at an earlier start; a free one when that is taken.
+    Default,
+    /// Asked for: it is an error when it is taken.
+    At(SocketAddr),
+    /// Nowhere.
+    Off,
+}
+
 /// How the peer finds the nodes of its network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Discovery {
@@ -74,8 +87,20 @@ impl PeerConfig {
             peers: Vec::new(),
             interfaces: Vec::new(),
             discovery: Discovery::Multicast(discovery::DEFAULT_PORT),
+            ui: Ui::Default,
             metrics: None,
             reserve: storage::Options::default().reserve,
+        }
+    }
+}
+
+impl Ui {
+    /// How its port is chosen.
+    pub(crate) const fn port(self) -> Port {
+        match self {
+            Self::Default => Port::Default,
+            Self::At(address) => Port::Exact(address.port()),
+            Self::Off => Port::Exact(0),
         }
     }
 }

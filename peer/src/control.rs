@@ -4,8 +4,10 @@ mod convert;
 mod inbox;
 mod messenger;
 mod node;
+mod people;
+mod watch;
 
-pub(crate) use messenger::MessengerControl;
+pub(crate) use messenger::{MessengerControl, MessengerParts};
 pub(crate) use node::NodeControl;
 
 use tokio::sync::{mpsc, oneshot};
@@ -28,6 +30,7 @@ impl From<CommandError> for Status {
     fn from(error: CommandError) -> Self {
         let text = error.to_string();
         match error {
+            CommandError::Forbidden(_) => Self::failed_precondition(text),
             CommandError::Unknown(_) => Self::not_found(text),
             CommandError::Ambiguous(_) => Self::failed_precondition(text),
             CommandError::Invalid(_) => Self::invalid_argument(text),

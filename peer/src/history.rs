@@ -1,20 +1,24 @@
 //! Reading the history. Everything in here blocks on the disk: to be called on a thread that may.
 
 use bytes::Bytes;
-use conversation::{Conversation, Fetched, Item, Timeline, event, limits::FETCH_MESSAGES};
+use conversation::{Book, Conversation, Fetched, event, limits::FETCH_MESSAGES};
 use identity::NodeId;
 use proto::history::v1::{Event, event::Kind};
 use storage::{Damage, Log, ReadError};
 
-use crate::{error::StartError, limits::INBOX_CHUNK};
+use crate::error::StartError;
 
 /// The name of the log.
 pub(crate) const LOG: &str = "history";
 
-/// Folds the whole history. A damaged end is cut off first; gives a sentence about it. Nobody is misled by that: each
+/// Folds the whole history, and makes its table of contents. A damaged end is cut off first; gives a sentence about it. Nobody is misled by that: each
 /// start opens a new epoch, so no number of a lost message is used again, and those who sent what was received send it
 /// again. Damage with whole records behind it is an error, for cutting would lose these, too.
-pub(crate) fn replay(log: &Log, core: &mut Conversation) -> Result<Option<String>, StartError> {
+pub(crate) fn replay(
+    log: &Log,
+    core: &mut Conversation,
+    book: &mut Book,
+) -> Result<Option<String>, StartError> {
     let cut = cut_damaged_end(log)?;
     for entry in log.iter() {
         let (position, record) = entry.map_err(StartError::reading)?;
@@ -22,6 +26,7 @@ pub(crate) fn replay(log: &Log, core: &mut Conversation) -> Result<Option<String
         let record = Bytes::copy_from_slice(&record);
         let event = event::decode(record).map_err(|source| StartError::Event { position, source })?;
         core.replay(position, &event);
+        book.push(position, &event);
     }
     core.replayed();
     Ok(cut)
@@ -81,66 +86,4 @@ pub(crate) fn fetch(log: &Log, peer: NodeId, from: u64) -> Result<Read, ReadErro
         }
     }
     Ok(Read { peer, messages, next })
-}
-
-/// What changed in the history since the last look: a reader of the inbox.
-#[derive(Debug)]
-pub(crate) struct Reader {
-    log: Log,
-    timeline: Timeline,
-    /// The next position to take over.
-    next: u64,
-    /// Only messages with this peer.
-    peer: Option<NodeId>,
-}
-
-impl Reader {
-    pub(crate) fn new(log: Log, peer: Option<NodeId>) -> Self {
-        Self { log, timeline: Timeline::default(), next: 1, peer }
-    }
-
-    /// Takes over all that is new; gives the positions of messages that are new or changed, each once, in order.
-    pub(crate) fn advance(&mut self) -> Result<Vec<u64>, ReadError> {
-        let mut touched = Vec::new();
-        self.next = self.next.max(self.log.first());
-        for entry in self.log.iter_from(self.next) {
-            let (position, record) = entry?;
-            if let Ok(event) = event::decode(record) {
-                touched.extend(self.timeline.push(position, &event));
-            }
-            self.next = position + 1;
-        }
-        touched.sort_unstable();
-        touched.dedup();
-        Ok(touched)
-    }
-
-    /// The messages at these positions, as far as they are wanted.
-    pub(crate) fn items(&self, positions: &[u64]) -> Result<Vec<Item>, ReadError> {
-        let mut items = Vec::with_capacity(positions.len().min(INBOX_CHUNK));
-        for position in positions {
-            items.extend(self.item(*position)?);
-        }
-        Ok(items)
-    }
-
-    /// Of these positions, the last `count` that are wanted.
-    pub(crate) fn last(&self, positions: &[u64], count: usize) -> Result<Vec<u64>, ReadError> {
-        let mut last = Vec::new();
-        for position in positions.iter().rev() {
-            if last.len() == count {
-                break;
-            }
-            last.extend(self.item(*position)?.map(|item| item.position));
-        }
-        last.reverse();
-        Ok(last)
-    }
-
-    fn item(&self, position: u64) -> Result<Option<Item>, ReadError> {
-        let Some(record) = self.log.get(position)? else { return Ok(None) };
-        let item = event::decode(record).ok().and_then(|event| self.timeline.item(position, &event));
-        Ok(item
-            .filter(|item| self.peer.is_none_or(|peer| item.id.sender == peer || item.id.recipient == peer)))
-    }
 }

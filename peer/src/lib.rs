@@ -4,7 +4,7 @@
 //! peer it has something to say to: directly where that is possible, else through a bridge, and it moves the session when
 //! a better way appears. What is said when, and exactly once, is decided by `conversation`; this crate does the IO around it.
 //!
-//! What it is not: a user interface. The command line, and later the pages, ask over the local control socket.
+//! What it is not: the command line and the terminal screen, which ask over the local control socket. The page is here.
 //!
 //! | module | contents |
 //! |---|---|
@@ -13,20 +13,23 @@
 //! | `writer` | group commit without blocking the actor |
 //! | `session` | one stream: reading, liveness, its end |
 //! | `path`, `dial` | the ways to a peer and how they are tried |
+//! | `reader` | the history for readers: parts of it, what is new, search |
 //! | `control` | the services of the local control socket |
+//! | `page` | the page in the browser, and its links |
 //! | `opening`, `notes` | what lies on the disk, and what the start has to tell |
 //! | `server` | the ports |
 //! | [`limits`] | every bound |
 //!
 //! ```
 //! # #[tokio::main(flavor = "multi_thread", worker_threads = 1)] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! use peer::{Discovery, Peer, PeerConfig, PeerPorts, Port};
+//! use peer::{Discovery, Peer, PeerConfig, PeerPorts, Port, Ui};
 //!
 //! let data = tempfile::tempdir()?;
 //! let mut config = PeerConfig::new(data.path(), "anna", "home");
 //! config.listen = Some([127, 0, 0, 1].into());
 //! config.ports = PeerPorts::all(Port::Exact(0));
 //! config.discovery = Discovery::Off;
+//! config.ui = Ui::Off;
 //! let anna = Peer::start(config).await?;
 //! println!("{} listens on {}", anna.id(), anna.addresses().secure);
 //! anna.shutdown().await;
@@ -43,18 +46,21 @@ mod error;
 mod history;
 pub mod limits;
 mod metrics;
+mod naming;
 mod notes;
 mod opening;
+mod page;
 mod path;
 mod peer;
 mod ports;
+mod reader;
 mod record;
 mod server;
 mod session;
 mod wall;
 mod writer;
 
-pub use config::{Discovery, PeerConfig, PeerPorts, Port};
+pub use config::{Discovery, PeerConfig, PeerPorts, Port, Ui};
 pub use discovery::{InvalidTarget, Target};
 pub use error::StartError;
 pub use peer::Peer;

@@ -27,10 +27,31 @@ pub const APPEND_RECORDS: usize = 1_024;
 pub const APPEND_BYTES: usize = 1024 * 1024;
 /// Callers that wait for a delivery.
 pub const MAX_WAITERS: usize = 4_096;
-/// Calls of the local control that follow the inbox.
+/// Calls that follow the inbox or watch, those of pages included.
 pub const MAX_FOLLOWERS: usize = 64;
 /// Items of an inbox that are read before the caller took the ones before.
 pub const INBOX_CHUNK: usize = 256;
+/// Own messages per follower of the inbox whose last told state is remembered; the oldest give way.
+pub const INBOX_OPEN: usize = 16 * 1024;
+/// Events of the history that are looked at in one step to say what is new, and of which a watcher that comes back is
+/// told one by one.
+pub const NEWS_EVENTS: usize = 4_096;
+/// Events for a watcher that it has not taken.
+pub const WATCH_QUEUE: usize = 16;
+/// Between two looks of a watcher: what happens meanwhile goes together.
+pub const WATCH_PACE: Duration = Duration::from_millis(50);
+/// Messages of a conversation that are given at once: without a number asked for, and at most.
+pub const MESSAGES_USUAL: usize = 100;
+/// See [`MESSAGES_USUAL`].
+pub const MESSAGES_MOST: usize = 500;
+/// Messages that a search gives at once: without a number asked for, and at most.
+pub const FOUND_USUAL: usize = 50;
+/// See [`FOUND_USUAL`].
+pub const FOUND_MOST: usize = 200;
+/// Of the newest message of a conversation, so many bytes are shown with a person.
+pub const PREVIEW_BYTES: usize = 160;
+/// The largest request of the page: the longest text as JSON may write it, and what goes with it.
+pub const MAX_PAGE_BODY_BYTES: usize = 512 * 1024;
 /// The longest that `Send` waits for a delivery.
 pub const MAX_WAIT: Duration = Duration::from_secs(24 * 3600);
 /// Peers whose last presence is remembered after they left.

@@ -2,7 +2,7 @@
 
 use std::{io, path::Path, sync::Arc};
 
-use conversation::Conversation;
+use conversation::{Book, Conversation};
 use identity::{
     keyfile::{self, KeyFileError, Start},
     tls::Identity,
@@ -24,6 +24,7 @@ pub(crate) struct Opened {
     pub(crate) store: Arc<Store>,
     pub(crate) log: Log,
     pub(crate) core: Conversation,
+    pub(crate) book: Book,
     /// What was cut off the history, for status.
     pub(crate) cut: Option<String>,
     /// What found the disk full.
@@ -40,8 +41,9 @@ pub(crate) fn open(data: &Path, reserve: u64) -> Result<Opened, StartError> {
     let start = number(data, &mut unkept)?;
     let log = store.log(history::LOG)?;
     let mut core = Conversation::new(identity.id(), rand::random());
-    let cut = history::replay(&log, &mut core)?;
-    Ok(Opened { identity, start, store, log, core, cut, unkept })
+    let mut book = Book::default();
+    let cut = history::replay(&log, &mut core, &mut book)?;
+    Ok(Opened { identity, start, store, log, core, book, cut, unkept })
 }
 
 /// The number of this start. A full disk must not keep anybody from reading.

@@ -2,12 +2,13 @@
 
 use std::{path::PathBuf, sync::Arc};
 
+use conversation::Book;
 use discovery::{Announcer, Discovery, MulticastSettings, Presence, Settings};
 use identity::{Network, NodeId, check_name, tls::Identity};
 use prometheus_client::registry::Registry;
 use proto::node::v1::Ports;
 use runtime::{TaskGroup, metrics::Health, rpc::PortChoice, socket_path};
-use storage::{Log, Store};
+use storage::Store;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -16,13 +17,16 @@ use crate::{
     chat::{ChatService, Incoming},
     command::Command,
     config::{self, PeerConfig},
-    control::{MessengerControl, NodeControl},
+    control::{MessengerControl, MessengerParts, NodeControl},
     error::StartError,
     limits::{COMMANDS, SESSION_EVENTS, SHUTDOWN_GRACE},
     metrics::{self, Metrics},
+    naming::{self, Naming},
     notes::{self, Notes},
     opening::{Opened, open},
+    page::{self, PageLinks},
     ports::{self, Addresses, Listeners, PortError},
+    reader::Reader,
     record, server,
 };
 
@@ -40,14 +44,16 @@ pub struct Peer {
     discovery: Discovery,
     store: Option<Arc<Store>>,
     stop: CancellationToken,
+    links: Option<PageLinks>,
     registry: Arc<Registry>,
 }
 
 /// How the actor is asked, and the history that it writes.
 struct Asked {
     commands: mpsc::Sender<Command>,
-    log: Log,
-    head: watch::Receiver<u64>,
+    announcer: Announcer,
+    reader: Reader,
+    pulse: watch::Receiver<u64>,
 }
 
 impl Peer {
@@ -57,14 +63,16 @@ impl Peer {
     ///
     /// # Errors
     /// [`StartError`] says why not, and what to do. Nothing runs then.
-    pub async fn start(config: PeerConfig) -> Result<Self, StartError> {
+    pub async fn start(mut config: PeerConfig) -> Result<Self, StartError> {
         check_name(&config.name)?;
+        let told = std::mem::take(&mut config.name);
+        config.name = naming::in_force(&config.data, &told);
         let (data, reserve) = (config.data.clone(), config.reserve);
         let opened = tokio::task::spawn_blocking(move || open(&data, reserve)).await;
         let opened = opened.map_err(|error| StartError::io(&config.data)(std::io::Error::other(error)))??;
-        let listeners = ports::listen(&config.data, config.listen, config.ports)?;
+        let listeners = ports::listen(&config.data, config.listen, config.ports, config.ui)?;
         let group = TaskGroup::new();
-        let outcome = Self::assemble(&config, opened, listeners, group.clone()).await;
+        let outcome = Self::assemble((&config, &told), opened, listeners, group.clone()).await;
         if outcome.is_err() {
             group.abort();
         }
@@ -72,13 +80,13 @@ impl Peer {
     }
 
     async fn assemble(
-        config: &PeerConfig,
+        (config, told): (&PeerConfig, &str),
         opened: Opened,
         listeners: Listeners,
         group: TaskGroup,
     ) -> Result<Self, StartError> {
-        let Opened { identity, start, store, log, core, cut, unkept } = opened;
-        let Listeners { secure, greeting, addresses } = listeners;
+        let Opened { identity, start, store, log, core, book, cut, unkept } = opened;
+        let Listeners { secure, greeting, page, addresses } = listeners;
         let (id, announcer) = (identity.id(), announcer(config, &identity, start, addresses)?);
         let (servers, work) = (group.child(), group.child());
         let (metrics, found) = (Metrics::default(), discovery::Metrics::default());
@@ -100,14 +108,19 @@ impl Peer {
             metrics,
             notes: Notes { cut, unkept: unkept.spawn(&work) },
         };
-        let asked = spawn_actor(parts, arrived, discovered);
-        let (node, messenger) = controls(asked, announcer, &discovery, addresses, &servers);
+        let asked = spawn_actor(parts, book, arrived, discovered);
+        let links = addresses.page.map(|page| PageLinks::new(identity.key().clone(), page));
+        let naming = Naming::new(&config.data, told, announcer.clone());
+        let (node, messenger) = controls(asked, &discovery, (naming, links.clone()), addresses, &servers);
+        if let (Some(listener), Some(links)) = (page, &links) {
+            page::serve(&servers, listener, links, messenger.clone());
+        }
         let stop = node.stop.clone();
         let socket = socket_path::prepare(&config.data).map_err(StartError::io(&config.data))?;
         server::serve_control(&servers, &socket, node, messenger).await?;
         tracing::info!(%id, name = config.name, secure = %addresses.secure, greeting = %addresses.greeting, "peer started");
         let store = Some(store);
-        Ok(Self { id, addresses, socket, group, servers, work, discovery, store, stop, registry })
+        Ok(Self { id, addresses, socket, group, servers, work, discovery, store, stop, links, registry })
     }
 
     /// The node id.
@@ -123,6 +136,11 @@ impl Peer {
     /// The path of the local control socket.
     pub fn control_socket(&self) -> &std::path::Path {
         &self.socket
+    }
+
+    /// A link to its page, good once; `None` when the page is switched off.
+    pub fn page_link(&self) -> Option<String> {
+        self.links.as_ref().map(|links| links.link().url)
     }
 
     /// Its metrics, for a server of one's own.
@@ -162,25 +180,27 @@ impl Drop for Peer {
 
 fn spawn_actor(
     parts: Parts,
+    book: Book,
     incoming: mpsc::Receiver<Incoming>,
     discovered: mpsc::Receiver<discovery::Event>,
 ) -> Asked {
-    let log = parts.log.clone();
+    let (log, announcer) = (parts.log.clone(), parts.announcer.clone());
     let (commands, commanded) = mpsc::channel(COMMANDS);
     let (head, head_seen) = watch::channel(log.head());
-    Actor::spawn(parts, Inboxes { commands: commanded, incoming, discovered, head });
-    Asked { commands, log, head: head_seen }
+    let (pulse, pulse_felt) = watch::channel(0);
+    Actor::spawn(parts, Inboxes { commands: commanded, incoming, discovered, head, pulse });
+    Asked { commands, announcer, reader: Reader::new(log, book, head_seen), pulse: pulse_felt }
 }
 
 /// The services of the local socket.
 fn controls(
     asked: Asked,
-    announcer: Announcer,
     discovery: &Discovery,
+    (naming, links): (Naming, Option<PageLinks>),
     addresses: Addresses,
     servers: &TaskGroup,
 ) -> (NodeControl, MessengerControl) {
-    let Asked { commands, log, head } = asked;
+    let Asked { commands, announcer, reader, pulse } = asked;
     let listening: Arc<[String]> = addresses.lines().into();
     let node = NodeControl {
         commands: commands.clone(),
@@ -189,7 +209,9 @@ fn controls(
         listening: Arc::clone(&listening),
         stop: CancellationToken::new(),
     };
-    (node, MessengerControl::new(commands, (log, head), announcer, servers.clone(), listening))
+    let group = servers.clone();
+    let parts = MessengerParts { commands, reader, pulse, announcer, naming, group, listening, links };
+    (node, MessengerControl::new(parts))
 }
 
 fn announcer(

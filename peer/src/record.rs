@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use identity::{Description, tls::Identity};
+use identity::{Description, InvalidRecord, tls::Identity};
 use prost::Message as _;
 use proto::node::v1::{self as node, NodeKind, Signed};
 
@@ -30,6 +30,21 @@ pub(crate) fn describe(
     }
     // The start's number grows past a lost or restored file.
     let sequence = before.map_or(start, |old| start.max(old.sequence() + 1));
+    Ok(sign(data, identity, name, sequence)?)
+}
+
+/// The description of a peer that goes by another name from now on.
+pub(crate) fn renamed(
+    data: &Path,
+    identity: &Identity,
+    before: &Description,
+    name: &str,
+) -> Result<Description, InvalidRecord> {
+    sign(data, identity, name, before.sequence() + 1)
+}
+
+fn sign(data: &Path, identity: &Identity, name: &str, sequence: u64) -> Result<Description, InvalidRecord> {
+    let path = data.join(FILE);
     let description = Description::sign(
         identity.key(),
         node::Description {

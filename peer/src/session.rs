@@ -247,6 +247,7 @@ async fn until(deadline: Option<Instant>) {
 
 fn describe(status: &Status) -> String {
     match status.code() {
+        tonic::Code::PermissionDenied => format!("it says: {}", status.message()),
         tonic::Code::Unknown | tonic::Code::Unavailable => {
             // What lies below says more than tonic's summary of it.
             let mut source = std::error::Error::source(status);

@@ -5,14 +5,19 @@
 //! link that is good once; names that others control do not lead here ([`own_host`]); and what is served runs nothing but
 //! its own scripts and is shown in no frame ([`guarded`]).
 
+pub mod answer;
 mod gate;
 mod headers;
 mod host;
+mod seal;
 mod serve;
+mod session;
 
 pub use axum;
 
 pub use gate::{Gate, LINK_LIFETIME, MAX_OPEN_LINKS, SESSION_LIFETIME, Seal};
 pub use headers::guarded;
 pub use host::own_host;
+pub use seal::KeySeal;
 pub use serve::{MAX_CONNECTIONS, serve};
+pub use session::{Admission, admitted, link};

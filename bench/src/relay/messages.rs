@@ -136,7 +136,8 @@ async fn send_over(
     mut messenger: proto::control::v1::messenger_client::MessengerClient<tonic::transport::Channel>,
     to: NodeId,
 ) -> anyhow::Result<()> {
-    let request = SendRequest { to: to.to_string(), text: "m".repeat(256), wait_ms: WAIT_MS };
+    let request =
+        SendRequest { to: to.to_string(), text: "m".repeat(256), wait_ms: WAIT_MS, ..SendRequest::default() };
     let state = messenger.send(request).await?.into_inner().message.map(|message| message.state());
     ensure!(state == Some(DeliveryState::AtPeer), "a message was not delivered: {state:?}");
     Ok(())

@@ -257,8 +257,73 @@ pub(crate) struct Inbox {
 }
 
 #[derive(Debug, ClapArgs)]
+pub(crate) struct Search {
+    /// The words: a message that is found has all of them, in any order and case
+    #[arg(required = true)]
+    pub(crate) words: Vec<String>,
+    /// Only the conversation with this peer: a name or an id
+    #[arg(long, value_name = "X")]
+    pub(crate) with: Option<String>,
+    /// At most the newest N
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub(crate) last: u32,
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Export {
+    /// The file, which must not be there yet; `-` for standard output
+    pub(crate) file: PathBuf,
+    /// Only the conversation with this peer: a name or an id
+    #[arg(long, value_name = "X")]
+    pub(crate) with: Option<String>,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Rename {
+    /// The new name, at most 64 bytes
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
+}
+
+/// A peer that is decided about.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct About {
+    /// A name, a node id, or the beginning of one (8 characters at least)
+    pub(crate) peer: String,
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Delete {
+    #[command(flatten)]
+    pub(crate) about: About,
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Completions {
+    /// For which shell
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Man {
+    /// The directory to write the pages to, one for each command
+    #[arg(value_name = "DIR")]
+    pub(crate) directory: PathBuf,
+}
+
+#[derive(Debug, ClapArgs)]
 pub(crate) struct Open {
-    /// The bridge's data directory (default: that of the one running bridge)
+    /// The node's data directory (default: that of the one running node)
     #[arg(long, env = "CAUSEWAY_DATA", value_name = "DIR", conflicts_with = "at")]
     pub(crate) data: Option<PathBuf>,
     /// The control port of a bridge that has you on its operators' list
@@ -276,6 +341,12 @@ pub(crate) struct Open {
 pub(crate) struct Verify {
     /// A name, a node id, or the beginning of one (8 characters at least)
     pub(crate) peer: String,
+    /// Note that you compared it and it is the same
+    #[arg(long, conflicts_with = "unmark")]
+    pub(crate) mark: bool,
+    /// Take that back
+    #[arg(long)]
+    pub(crate) unmark: bool,
     #[command(flatten)]
     pub(crate) read: ReadArgs,
 }

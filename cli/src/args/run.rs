@@ -53,6 +53,22 @@ impl FromStr for Listen {
     }
 }
 
+/// Where a peer's page is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ui {
+    At(SocketAddr),
+    Off,
+}
+
+impl FromStr for Ui {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = |_| "write an address with a port, such as 127.0.0.1:30003, or `off`".to_owned();
+        if text == "off" { Ok(Self::Off) } else { text.parse().map(Self::At).map_err(wrong) }
+    }
+}
+
 /// How long something is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Retain(pub(crate) Duration);
@@ -137,6 +153,9 @@ pub(crate) struct PeerArgs {
     /// A peer at a fixed address, by its greeting port; repeatable
     #[arg(long = "peer", env = "CAUSEWAY_PEER", value_name = "HOST:PORT", value_delimiter = ',')]
     pub(crate) peers: Vec<String>,
+    /// Where the page is, or `off` (default: 127.0.0.1:30003, or a free port if that is taken)
+    #[arg(long, env = "CAUSEWAY_UI", value_name = "ADDR:PORT|off")]
+    pub(crate) ui: Option<Ui>,
     /// Where /metrics and /healthz are served (default: nowhere)
     #[arg(long, env = "CAUSEWAY_METRICS_LISTEN", value_name = "ADDR")]
     pub(crate) metrics_listen: Option<SocketAddr>,

@@ -80,7 +80,7 @@ pub(super) fn state_line(item: &InboxItem) -> String {
     }
 }
 
-fn text_line(item: &InboxItem) -> String {
+pub(super) fn text_line(item: &InboxItem) -> String {
     let at = output::clock(&output::time(item.sent_at_ms));
     let text = match item.unknown_content {
         0 => output::harmless(&item.text).replace('\n', "\n    "),

@@ -1,10 +1,14 @@
-//! `causeway open`: a link to the page of a bridge.
+//! `causeway open`: a link to the page of a peer or a bridge.
 
 use std::io::IsTerminal as _;
 
-use proto::bridge::v1::{OpenPageRequest, OpenPageResponse, control_client::ControlClient};
+use proto::{
+    bridge::v1::{OpenPageRequest, OpenPageResponse, control_client::ControlClient},
+    control::v1::AboutRequest,
+    node::v1::NodeKind,
+};
 
-use crate::{args::Open, client::Client, data::Kind, output, past};
+use crate::{args::Open, client::Client, output, past};
 
 pub(super) async fn run(args: Open) -> anyhow::Result<()> {
     let answer = ask(&args).await?;
@@ -32,8 +36,11 @@ async fn ask(args: &Open) -> anyhow::Result<OpenPageResponse> {
             ControlClient::new(channel).open_page(OpenPageRequest {}).await?
         }
         None => {
-            let client = Client::connect(args.data.as_deref(), Some(Kind::Bridge)).await?;
-            client.bridge().open_page(OpenPageRequest {}).await?
+            let client = Client::connect(args.data.as_deref(), None).await?;
+            match client.node().about(AboutRequest {}).await?.into_inner().kind() {
+                NodeKind::Peer => client.messenger().open_page(OpenPageRequest {}).await?,
+                _ => client.bridge().open_page(OpenPageRequest {}).await?,
+            }
         }
     };
     Ok(answer.into_inner())

@@ -21,7 +21,7 @@ pub(super) async fn run(args: Send) -> anyhow::Result<()> {
     let text = if args.text == "-" { from_stdin()? } else { args.text };
     let client = Client::connect(args.read.data.data.as_deref(), Some(Kind::Peer)).await?;
     let wait_ms = args.wait.unwrap_or(0).saturating_mul(1_000);
-    let request = SendRequest { to: args.to, text, wait_ms };
+    let request = SendRequest { to: args.to, text, wait_ms, ..SendRequest::default() };
     let answer = client.messenger().send(request).await?.into_inner();
     let message = answer.message.context("the node's answer holds no message; is it another version?")?;
     if args.read.json {

@@ -1,7 +1,7 @@
 //! `causeway verify`.
 
 use anyhow::Context as _;
-use proto::control::v1::SafetyNumberRequest;
+use proto::control::v1::{SafetyNumberRequest, SetVerifiedRequest};
 use qrcode::{QrCode, render::unicode::Dense1x2};
 use serde_json::json;
 
@@ -12,6 +12,9 @@ const GROUPS_PER_LINE: usize = 4;
 
 pub(super) async fn run(args: Verify) -> anyhow::Result<()> {
     let client = Client::connect(args.read.data.data.as_deref(), Some(Kind::Peer)).await?;
+    if args.mark || args.unmark {
+        return mark(&client, args).await;
+    }
     let request = SafetyNumberRequest { peer: args.peer };
     let number = client.messenger().safety_number(request).await?.into_inner();
     if args.read.json {
@@ -32,7 +35,22 @@ pub(super) async fn run(args: Verify) -> anyhow::Result<()> {
     output::line(&format!("\n{}\n", code.render::<Dense1x2>().build()))?;
     output::line(&format!(
         "Ask {name} to run `causeway verify` with your name, and compare: by voice, or side by side. The same digits \
-         mean that nobody is in between. Others mean that the name {name} leads to somebody else's key."
+         mean that nobody is in between: note that with `--mark`. Others mean that the name {name} leads to somebody \
+         else's key."
     ))?;
+    Ok(())
+}
+
+async fn mark(client: &Client, args: Verify) -> anyhow::Result<()> {
+    let request = SetVerifiedRequest { peer: args.peer, verified: args.mark };
+    let decided = client.messenger().set_verified(request).await?.into_inner();
+    let id = output::id(&decided.node_id);
+    if args.read.json {
+        output::object(&json!({ "id": id, "verified": args.mark }))?;
+    } else if args.mark {
+        output::line(&format!("{id} is marked as verified: this key is the one you compared"))?;
+    } else {
+        output::line(&format!("{id} is not marked as verified any more"))?;
+    }
     Ok(())
 }

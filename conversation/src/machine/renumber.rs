@@ -77,6 +77,7 @@ impl Conversation {
             hash: head.hash.to_bytes(),
             replaces_epoch: old.epoch.to_bytes(),
             replaces_sequence: old.sequence,
+            ..history::MessageOut::default()
         };
         self.propose(Kind::MessageOut(message), None, out);
     }

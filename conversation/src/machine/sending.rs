@@ -1,5 +1,6 @@
 //! From the person to the peer: numbering, and what goes into the window.
 
+use bytes::Bytes;
 use identity::NodeId;
 use proto::{
     chat::v1::{self as chat, frame},
@@ -13,7 +14,16 @@ use crate::{
 };
 
 impl Conversation {
-    pub(super) fn handle_send(&mut self, request: u64, to: NodeId, text: String, out: &mut Vec<Output>) {
+    pub(super) fn handle_send(
+        &mut self,
+        request: u64,
+        to: NodeId,
+        (text, once): (String, Bytes),
+        out: &mut Vec<Output>,
+    ) {
+        if self.is_repeated(request, &once, out) {
+            return;
+        }
         if let Err(error) = self.check_send(to, &text) {
             out.push(Output::Rejected { request, error });
             return;
@@ -24,11 +34,29 @@ impl Conversation {
         let before = self.state.contact(to).outbound.written(epoch);
         let id = MessageId { sender: self.me, recipient: to, epoch, sequence: before.through + 1 };
         let envelope = envelope::encode_text(&id, text, self.now_ms);
+        if !once.is_empty() {
+            self.repeated.insert(once.clone(), Vec::new());
+        }
         let head = Head { through: id.sequence, hash: before.hash.next(&envelope) };
         self.state.contact(to).outbound.write(epoch, head);
-        let message =
-            history::MessageOut { envelope, hash: head.hash.to_bytes(), ..history::MessageOut::default() };
+        let message = history::MessageOut {
+            envelope,
+            hash: head.hash.to_bytes(),
+            once,
+            ..history::MessageOut::default()
+        };
         self.propose(Kind::MessageOut(message), Some(request), out);
+    }
+
+    /// Answers, or will answer with it, what was sent under the same `once` before.
+    fn is_repeated(&mut self, request: u64, once: &Bytes, out: &mut Vec<Output>) -> bool {
+        if let Some(requests) = self.repeated.get_mut(once) {
+            requests.push(request);
+            return true;
+        }
+        let Some((id, position, sent_at_ms)) = self.state.onces.find(once) else { return false };
+        out.push(Output::Queued { request, id, position, sent_at_ms });
+        true
     }
 
     fn check_send(&self, to: NodeId, text: &str) -> Result<(), SendError> {
@@ -40,6 +68,9 @@ impl Conversation {
         }
         if to == self.me {
             return Err(SendError::Oneself);
+        }
+        if self.is_blocked(to) {
+            return Err(SendError::Blocked);
         }
         if !self.has_room_for(to) {
             return Err(SendError::TooManyContacts);

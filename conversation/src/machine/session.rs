@@ -3,7 +3,7 @@
 use identity::NodeId;
 use proto::chat::v1::{self as chat, close::Reason, frame};
 
-use super::{Conversation, StoreState, catch_up::CatchUp};
+use super::{Conversation, StoreState, catch_up::CatchUp, deciding::BLOCKED};
 use crate::{Dialled, Epoch, Output, SessionId, SessionKey, limits::SESSIONS_PER_PEER};
 
 /// One stream with a peer.
@@ -74,6 +74,11 @@ impl Conversation {
         if self.sessions.values().filter(|other| other.peer == peer).count() >= SESSIONS_PER_PEER {
             let detail = "too many sessions of one peer".to_owned();
             out.push(Output::Close { session: key, reason: Reason::Duplicate, detail });
+            return;
+        }
+        if self.is_blocked(peer) {
+            let detail = BLOCKED.to_owned();
+            out.push(Output::Close { session: key, reason: Reason::Blocked, detail });
             return;
         }
         let link = self.links.entry(peer).or_default();

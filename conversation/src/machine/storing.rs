@@ -32,6 +32,10 @@ impl Conversation {
                         self.totals.received += 1;
                     }
                 }
+                Some(kind @ (Kind::Verified(_) | Kind::Blocked(_) | Kind::ConversationDeleted(_))) => {
+                    self.state.apply(position, &pending.event);
+                    self.on_decided(pending.request, kind, out);
+                }
                 _ => {}
             }
         }
@@ -57,7 +61,14 @@ impl Conversation {
         self.count_queued(id.recipient, |this| this.state.apply(position, &pending.event));
         if let Some(request) = pending.request {
             self.totals.sent += 1;
-            out.push(Output::Queued { request, id, position, sent_at_ms: envelope.sent_at_ms });
+            let again = self.repeated.remove(&message.once).into_iter().flatten();
+            let sent_at_ms = envelope.sent_at_ms;
+            out.extend([request].into_iter().chain(again).map(|request| Output::Queued {
+                request,
+                id,
+                position,
+                sent_at_ms,
+            }));
         }
         self.on_replaced(id, &(message.replaces_epoch.clone(), message.replaces_sequence), out);
         Some(id.recipient)
@@ -75,11 +86,11 @@ impl Conversation {
 
     pub(super) fn handle_store_failed(&mut self, reason: &str, out: &mut Vec<Output>) {
         self.store = StoreState::Failed(reason.to_owned());
+        let again = std::mem::take(&mut self.repeated).into_values().flatten();
+        let refused = |request| Output::Rejected { request, error: SendError::Store(reason.to_owned()) };
+        out.extend(again.map(refused));
         for pending in std::mem::take(&mut self.pending) {
-            if let Some(request) = pending.request {
-                let error = SendError::Store(reason.to_owned());
-                out.push(Output::Rejected { request, error });
-            }
+            out.extend(pending.request.map(refused));
             if pending.applied {
                 self.keep_unsaved(pending.event);
             }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
-use conversation::{Conversation, Fetched, Input, Output, Timeline, envelope, event, limits::FETCH_MESSAGES};
+use conversation::{Book, Conversation, Fetched, Input, Output, envelope, event, limits::FETCH_MESSAGES};
 use identity::NodeId;
 use proto::{
     chat::v1::{Frame, frame::Kind},
@@ -66,7 +66,7 @@ impl Node {
 
     pub(crate) fn send(&mut self, request: u64, to: NodeId, text: String, now: u64) {
         self.asked.insert(request, (to, text.clone()));
-        self.handle(Input::Send { request, to, text }, now);
+        self.handle(Input::Send { request, to, text, once: Bytes::new() }, now);
     }
 
     pub(crate) fn handle(&mut self, input: Input, now: u64) {
@@ -172,12 +172,12 @@ impl Node {
 
     /// What a person sees: sender, recipient, text, in order.
     pub(crate) fn history(&self) -> Vec<(NodeId, NodeId, String)> {
-        let mut timeline = Timeline::default();
+        let mut book = Book::default();
         let events = self.events();
         for (index, event) in events.iter().enumerate() {
-            timeline.push(index as u64 + 1, event);
+            book.push(index as u64 + 1, event);
         }
-        let item = |(index, event): (usize, &Event)| timeline.item(index as u64 + 1, event);
+        let item = |(index, event): (usize, &Event)| book.item(index as u64 + 1, event);
         let items = events.iter().enumerate().filter_map(item);
         items.map(|item| (item.id.sender, item.id.recipient, item.text.unwrap_or_default())).collect()
     }

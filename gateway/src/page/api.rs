@@ -8,17 +8,20 @@ use proto::{
         WhyRequest, topology_server::Topology as _,
     },
 };
-use runtime::web::axum::{
-    Router,
-    extract::{Query, State, rejection::QueryRejection},
-    response::Response,
-    routing::get,
+use runtime::web::{
+    answer,
+    axum::{
+        Router,
+        extract::{Query, State, rejection::QueryRejection},
+        response::Response,
+        routing::get,
+    },
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tonic::{Request, Status};
 
-use super::{Page, answer, live, ms, state};
+use super::{Page, live, ms, state};
 use crate::{limits::MAX_PAGE_EVENTS, past::json, report, wall};
 
 /// Everything that may stand behind the `?`; what a question does not know it does not look at. Instants are

@@ -8,16 +8,19 @@ use std::{convert::Infallible, time::Duration};
 
 use futures_util::StreamExt as _;
 use proto::topology::v1::{Event as Logged, WatchRequest, topology_server::Topology as _};
-use runtime::web::axum::{
-    extract::State,
-    response::{IntoResponse as _, Response, Sse, sse::Event},
+use runtime::web::{
+    answer,
+    axum::{
+        extract::State,
+        response::{IntoResponse as _, Response, Sse, sse::Event},
+    },
 };
 use serde_json::Value;
 use tokio::{sync::mpsc, time::MissedTickBehavior};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Status};
 
-use super::{Page, answer, api::about_json};
+use super::{Page, api::about_json};
 use crate::{
     limits::{PAGE_BATCH_EVENTS, PAGE_STREAM_QUEUE, PAGE_STREAM_TIMEOUT},
     past::json,

@@ -15,14 +15,19 @@ use crate::{
 impl Actor {
     pub(super) fn handle_command(&mut self, command: Command) {
         match command {
-            Command::Send { to, text, reply } => match self.resolve(&to) {
+            Command::Send { to, text, once, reply } => match self.resolve(&to) {
                 Ok(to) => {
                     let request = self.number();
                     self.requests.insert(request, Request::Send(reply));
-                    self.feed(Input::Send { request, to, text });
+                    self.feed(Input::Send { request, to, text, once });
                 }
                 Err(error) => drop(reply.send(Err(error))),
             },
+            Command::Decide { peer, decision, reply } => {
+                let request = self.number();
+                self.requests.insert(request, Request::Decide(peer, reply));
+                self.feed(Input::Decide { request, peer, decision });
+            }
             Command::AwaitDelivery { id, reply } => self.handle_wait(id, reply),
             Command::MarkRead { peer, through, reply } => match self.resolve(&peer) {
                 Ok(peer) => {
@@ -79,14 +84,28 @@ impl Actor {
     }
 
     pub(super) fn on_rejected(&mut self, request: u64, error: &SendError) {
-        self.metrics.rejected.inc();
-        if let Some(Request::Send(reply)) = self.requests.remove(&request) {
-            let text = error.to_string();
-            let error = match error {
-                SendError::Empty | SendError::TooLong(_) | SendError::Oneself => CommandError::Invalid(text),
-                _ => CommandError::Exhausted(text),
-            };
-            let _ = reply.send(Err(error));
+        let text = error.to_string();
+        let error = match error {
+            SendError::Empty | SendError::TooLong(_) | SendError::Oneself => CommandError::Invalid(text),
+            SendError::Blocked => CommandError::Forbidden(text),
+            _ => CommandError::Exhausted(text),
+        };
+        match self.requests.remove(&request) {
+            Some(Request::Send(reply)) => {
+                self.metrics.rejected.inc();
+                let _ = reply.send(Err(error));
+            }
+            Some(Request::Decide(_, reply)) => drop(reply.send(Err(error))),
+            _ => {}
+        }
+    }
+
+    pub(super) fn on_decided(&mut self, request: u64) {
+        self.changed = true;
+        if let Some(Request::Decide(peer, reply)) = self.requests.remove(&request) {
+            // Who is not blocked any more may be waited for.
+            self.dirty.push(peer);
+            let _ = reply.send(Ok(()));
         }
     }
 

@@ -62,6 +62,7 @@ impl Dial {
 
 impl Actor {
     pub(super) fn handle_discovered(&mut self, event: Discovered) {
+        self.changed = true;
         match event {
             Discovered::Appeared(node) | Discovered::Updated(node) => self.on_sign_of(&node),
             Discovered::Gone { id, .. } => {
@@ -138,7 +139,7 @@ impl Actor {
                 let better = path::better(neighbour, current);
                 self.dial(peer, better, true);
             }
-            None if self.core.contact(peer).is_some_and(|contact| contact.queued > 0) => {
+            None if self.core.contact(peer).is_some_and(|it| it.queued > 0 && !it.blocked) => {
                 let doubtful = self.dials.get(&peer).and_then(|dial| dial.doubtful.as_ref());
                 self.dial(peer, path::candidates(neighbour, doubtful), false);
             }
@@ -169,6 +170,7 @@ impl Actor {
         let dial = self.dials.entry(peer).or_default();
         dial.running = false;
         self.dialling -= 1;
+        self.changed = true;
         self.dirty.extend(std::mem::take(&mut self.postponed));
         // Also after a success: should the peer refuse the session, the next try waits.
         dial.wait();

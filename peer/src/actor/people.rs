@@ -88,6 +88,9 @@ impl Actor {
     /// Why messages to a peer wait: one true sentence.
     fn reason(&self, id: NodeId) -> String {
         let name = self.shown_name(id);
+        if self.core.is_blocked(id) {
+            return format!("you blocked {name}: nothing goes there until you unblock it");
+        }
         if let Some(reason) = self.core.stalled(id) {
             return format!("{name} cannot store messages at present: {reason}");
         }
@@ -134,14 +137,16 @@ impl Actor {
     }
 
     pub(super) fn overview(&self) -> Overview {
-        let contacts: Vec<_> = self.core.contacts().collect();
-        let waiting = contacts.iter().filter(|contact| contact.queued > 0);
+        let known: Vec<_> = self.core.known().collect();
+        let waiting = known.iter().filter(|contact| contact.queued > 0);
         let reasons = waiting.map(|contact| (contact.id, self.reason(contact.id))).collect();
         Overview {
             totals: self.core.totals(),
-            contacts,
+            known,
+            namesakes: self.core.namesakes().collect(),
             sessions: self.active.iter().filter_map(|(peer, key)| self.session_view(*peer, *key)).collect(),
             warnings: self.warnings(),
+            trouble: self.writer.failure().map(str::to_owned),
             snapshot: self.discovery.snapshot(),
             last_seen: self.last_seen.clone(),
             reasons,

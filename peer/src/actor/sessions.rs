@@ -40,6 +40,10 @@ impl Actor {
     /// Somebody opened a session with us; TLS has proven who.
     pub(super) fn handle_incoming(&mut self, incoming: Incoming) {
         let Incoming { peer, info, stream, reply } = incoming;
+        if self.core.is_blocked(peer) {
+            let _ = reply.send(Err(Status::permission_denied("this peer takes nothing from you")));
+            return;
+        }
         let contact = self.core.contact(peer).is_some();
         let most = if contact { MAX_SESSIONS } else { MAX_SESSIONS - SESSIONS_OF_CONTACTS };
         if self.sessions.len() >= most {
@@ -173,6 +177,7 @@ impl Actor {
     }
 
     pub(super) fn on_active(&mut self, peer: NodeId, session: SessionKey, skew_ms: i64) {
+        self.changed = true;
         self.active.insert(peer, session);
         if let Some(open) = self.sessions.get_mut(&session) {
             open.skew_ms = skew_ms;
@@ -184,12 +189,14 @@ impl Actor {
     }
 
     pub(super) fn on_inactive(&mut self, peer: NodeId) {
+        self.changed = true;
         self.active.remove(&peer);
         self.typing.remove(&peer);
         self.dirty.push(peer);
     }
 
     pub(super) fn on_typing(&mut self, peer: NodeId, active: bool) {
+        self.changed = true;
         if active {
             self.typing.insert(peer, std::time::Instant::now() + TYPING_LASTS);
         } else {

@@ -23,6 +23,7 @@ impl Actor {
             }
             Written::Failed { reason } => {
                 self.metrics.store_failures.inc();
+                self.changed = true;
                 tracing::warn!(reason, "the history could not be written; trying again until it can");
                 self.feed(Input::StoreFailed { reason });
                 self.retry_store_at = Some(Instant::now() + STORE_PAUSE);
@@ -39,6 +40,7 @@ impl Actor {
         if self.writer.try_again(&self.store) {
             tracing::info!("the history can be written again");
             self.retry_store_at = None;
+            self.changed = true;
             self.feed(Input::StoreReady);
         } else {
             self.retry_store_at = Some(now + STORE_PAUSE);

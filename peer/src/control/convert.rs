@@ -42,5 +42,6 @@ pub(super) fn inbox_item(item: Item, faces: &BTreeMap<NodeId, Face>) -> control:
         unknown_content: u32::try_from(item.unknown_content).unwrap_or(u32::MAX),
         epoch: item.id.epoch.to_bytes(),
         sequence: item.id.sequence,
+        position: item.position,
     }
 }

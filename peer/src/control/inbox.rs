@@ -1,31 +1,39 @@
 //! The inbox: the history in order, then each change as it becomes durable.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use conversation::Item;
+use conversation::{Direction, Item, ItemState};
 use identity::NodeId;
 use proto::control::v1 as control;
-use storage::Log;
-use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use super::{ask, convert::inbox_item};
-use crate::{command::Command, history::Reader, limits::INBOX_CHUNK};
+use crate::{
+    command::Command,
+    limits::{INBOX_CHUNK, INBOX_OPEN},
+    reader::Reader,
+};
 
 /// One call that reads the inbox.
 #[derive(Debug)]
 pub(super) struct Inbox {
-    pub(super) log: Log,
-    pub(super) head: watch::Receiver<u64>,
+    pub(super) reader: Reader,
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) items: mpsc::Sender<Result<control::InboxItem, Status>>,
     pub(super) peer: Option<NodeId>,
+    /// How many of the history; 0: all.
     pub(super) last: usize,
     pub(super) follow: bool,
     pub(super) token: CancellationToken,
     pub(super) _place: OwnedSemaphorePermit,
 }
+
+/// What was told of own messages whose state may change still. A state may be read before the event behind it is: it is
+/// not told twice.
+#[derive(Debug, Default)]
+struct Told(BTreeMap<u64, ItemState>);
 
 impl Inbox {
     /// Runs until everything was told, the caller is gone, or the peer stops.
@@ -44,30 +52,32 @@ impl Inbox {
         }
     }
 
-    async fn tell(mut self) -> Result<(), Status> {
-        let mut reader = Reader::new(self.log.clone(), self.peer);
-        let mut last = self.last;
+    async fn tell(self) -> Result<(), Status> {
+        let mut changes = self.reader.changes();
+        let mut through = *changes.borrow_and_update();
+        let mut told = Told::default();
+        let count = if self.last == 0 { usize::MAX } else { self.last };
+        let mut positions = self.reader.last(self.peer, count).await?;
+        positions.retain(|position| *position <= through);
+        for chunk in positions.chunks(INBOX_CHUNK) {
+            self.pass_on(self.reader.items(chunk.to_vec()).await?, &mut told).await?;
+        }
+        drop(positions);
+        if !self.follow {
+            return Ok(());
+        }
         loop {
-            self.head.borrow_and_update();
-            let (back, mut positions) = blocking(reader, Reader::advance).await?;
-            reader = back;
-            if last > 0 {
-                let count = std::mem::take(&mut last);
-                (reader, positions) = blocking(reader, move |reader| reader.last(&positions, count)).await?;
-            }
-            for chunk in positions.chunks(INBOX_CHUNK) {
-                let chunk = chunk.to_vec();
-                let (back, items) = blocking(reader, move |reader| reader.items(&chunk)).await?;
-                reader = back;
-                self.pass_on(items).await?;
-            }
-            if !self.follow || self.head.changed().await.is_err() {
+            let news = self.reader.news(through).await?;
+            through = news.through;
+            self.pass_on(news.items, &mut told).await?;
+            if !news.more && changes.changed().await.is_err() {
                 return Ok(());
             }
         }
     }
 
-    async fn pass_on(&self, items: Vec<Item>) -> Result<(), Status> {
+    async fn pass_on(&self, mut items: Vec<Item>, told: &mut Told) -> Result<(), Status> {
+        items.retain(|item| self.peer.is_none_or(|peer| item.peer() == peer) && told.is_news(item));
         let peers: BTreeSet<_> = items.iter().flat_map(|item| [item.id.sender, item.id.recipient]).collect();
         let peers = peers.into_iter().collect();
         let faces = ask(&self.commands, |reply| Command::Faces { peers, reply }).await?;
@@ -79,16 +89,18 @@ impl Inbox {
     }
 }
 
-/// Reads on a thread that may block.
-async fn blocking<T: Send + 'static>(
-    mut reader: Reader,
-    read: impl FnOnce(&mut Reader) -> Result<T, storage::ReadError> + Send + 'static,
-) -> Result<(Reader, T), Status> {
-    let task = tokio::task::spawn_blocking(move || {
-        let outcome = read(&mut reader);
-        (reader, outcome)
-    });
-    let (reader, outcome) = task.await.map_err(|error| Status::internal(error.to_string()))?;
-    let value = outcome.map_err(|error| Status::data_loss(error.to_string()))?;
-    Ok((reader, value))
+impl Told {
+    fn is_news(&mut self, item: &Item) -> bool {
+        if item.direction == Direction::In {
+            return true;
+        }
+        if self.0.get(&item.position) == Some(&item.state) {
+            return false;
+        }
+        if self.0.len() == INBOX_OPEN {
+            self.0.pop_first();
+        }
+        self.0.insert(item.position, item.state.clone());
+        true
+    }
 }

@@ -1,57 +1,116 @@
 //! `Messenger`: sending, reading, status.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use conversation::{Direction, Epoch, Item, ItemState};
+use conversation::{Decision, Direction, Epoch, Item, ItemState, Words, limits::MAX_ONCE_BYTES};
 use discovery::Announcer;
 use identity::{NodeId, SafetyNumber};
-use proto::control::v1::{self as control, messenger_server::Messenger};
-use storage::Log;
-use tokio::sync::{Semaphore, mpsc, watch};
+use proto::{
+    bridge::v1::{OpenPageRequest, OpenPageResponse},
+    control::v1::{self as control, messenger_server::Messenger},
+};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-use super::{ask, convert::inbox_item, inbox::Inbox};
+use super::{
+    ask,
+    convert::inbox_item,
+    inbox::Inbox,
+    people::People,
+    watch::{Watch, profile_of},
+};
 use crate::{
     command::{Command, Sent, SessionView},
-    limits::{INBOX_CHUNK, MAX_FOLLOWERS, MAX_WAIT},
+    limits::{
+        FOUND_MOST, FOUND_USUAL, INBOX_CHUNK, MAX_FOLLOWERS, MAX_WAIT, MESSAGES_MOST, MESSAGES_USUAL,
+        WATCH_QUEUE,
+    },
+    naming::Naming,
+    page::PageLinks,
+    reader::{Part, Reader},
     wall,
 };
 
 /// The service.
 #[derive(Debug, Clone)]
 pub(crate) struct MessengerControl {
-    pub(crate) commands: mpsc::Sender<Command>,
-    pub(crate) log: Log,
-    pub(crate) head: watch::Receiver<u64>,
-    pub(crate) announcer: Announcer,
-    pub(crate) group: runtime::TaskGroup,
-    pub(crate) listening: Arc<[String]>,
-    pub(crate) started_ms: u64,
+    commands: mpsc::Sender<Command>,
+    reader: Reader,
+    pulse: watch::Receiver<u64>,
+    announcer: Announcer,
+    naming: Arc<Naming>,
+    group: runtime::TaskGroup,
+    listening: Arc<[String]>,
+    /// None: the page is switched off.
+    links: Option<PageLinks>,
+    started_ms: u64,
     readers: Arc<Semaphore>,
 }
 
+/// What the service asks and tells of.
+#[derive(Debug)]
+pub(crate) struct MessengerParts {
+    pub(crate) commands: mpsc::Sender<Command>,
+    pub(crate) reader: Reader,
+    pub(crate) pulse: watch::Receiver<u64>,
+    pub(crate) announcer: Announcer,
+    pub(crate) naming: Naming,
+    pub(crate) group: runtime::TaskGroup,
+    pub(crate) listening: Arc<[String]>,
+    pub(crate) links: Option<PageLinks>,
+}
+
 impl MessengerControl {
-    pub(crate) fn new(
-        commands: mpsc::Sender<Command>,
-        (log, head): (Log, watch::Receiver<u64>),
-        announcer: Announcer,
-        group: runtime::TaskGroup,
-        listening: Arc<[String]>,
-    ) -> Self {
-        let (started_ms, readers) = (wall::now_ms(), Arc::new(Semaphore::new(MAX_FOLLOWERS)));
-        Self { commands, log, head, announcer, group, listening, started_ms, readers }
+    pub(crate) fn new(parts: MessengerParts) -> Self {
+        Self {
+            commands: parts.commands,
+            reader: parts.reader,
+            pulse: parts.pulse,
+            announcer: parts.announcer,
+            naming: Arc::new(parts.naming),
+            group: parts.group,
+            listening: parts.listening,
+            links: parts.links,
+            started_ms: wall::now_ms(),
+            readers: Arc::new(Semaphore::new(MAX_FOLLOWERS)),
+        }
     }
 
     async fn resolve(&self, peer: String) -> Result<NodeId, Status> {
         Ok(ask(&self.commands, |reply| Command::Resolve { peer, reply }).await??)
     }
 
+    /// Who one is, and what one should know.
+    pub(crate) async fn profile(&self) -> Result<control::Profile, Status> {
+        let overview = ask(&self.commands, |reply| Command::Overview { reply }).await?;
+        Ok(profile_of(&self.announcer, &overview))
+    }
+
+    /// A place for a call that goes on.
+    fn place(&self) -> Result<OwnedSemaphorePermit, Status> {
+        let place = Arc::clone(&self.readers).try_acquire_owned();
+        place.map_err(|_| Status::resource_exhausted("too many follow this peer at once; end one of them"))
+    }
+
+    async fn with_faces(&self, items: Vec<Item>) -> Result<Vec<control::InboxItem>, Status> {
+        let peers: BTreeSet<_> = items.iter().flat_map(|item| [item.id.sender, item.id.recipient]).collect();
+        let peers = peers.into_iter().collect();
+        let faces = ask(&self.commands, |reply| Command::Faces { peers, reply }).await?;
+        Ok(items.into_iter().map(|item| inbox_item(item, &faces)).collect())
+    }
+
+    async fn decide(&self, peer: String, decision: Decision) -> Result<NodeId, Status> {
+        let peer = self.resolve(peer).await?;
+        ask(&self.commands, |reply| Command::Decide { peer, decision, reply }).await??;
+        Ok(peer)
+    }
+
     /// The message as it is after waiting for its delivery.
     async fn wait(&self, sent: Sent, text: String, wait: Duration) -> Result<control::InboxItem, Status> {
         let mut item = Item {
             id: sent.id,
-            position: 0,
+            position: sent.position,
             direction: Direction::Out,
             text: Some(text),
             unknown_content: 0,
@@ -81,6 +140,7 @@ impl MessengerControl {
 
 #[tonic::async_trait]
 impl Messenger for MessengerControl {
+    type WatchStream = ReceiverStream<Result<control::WatchEvent, Status>>;
     type InboxStream = ReceiverStream<Result<control::InboxItem, Status>>;
 
     async fn status(
@@ -111,9 +171,12 @@ impl Messenger for MessengerControl {
         &self,
         request: Request<control::SendRequest>,
     ) -> Result<Response<control::SendResponse>, Status> {
-        let control::SendRequest { to, text, wait_ms } = request.into_inner();
+        let control::SendRequest { to, text, wait_ms, once } = request.into_inner();
+        if once.len() > MAX_ONCE_BYTES {
+            return Err(Status::invalid_argument(format!("`once` has at most {MAX_ONCE_BYTES} bytes")));
+        }
         let copy = text.clone();
-        let sent = ask(&self.commands, |reply| Command::Send { to, text: copy, reply }).await??;
+        let sent = ask(&self.commands, |reply| Command::Send { to, text: copy, once, reply }).await??;
         let message = self.wait(sent, text, Duration::from_millis(wait_ms.into())).await?;
         Ok(Response::new(control::SendResponse { message: Some(message) }))
     }
@@ -124,12 +187,10 @@ impl Messenger for MessengerControl {
     ) -> Result<Response<Self::InboxStream>, Status> {
         let control::InboxRequest { peer, follow, last } = request.into_inner();
         let peer = if peer.is_empty() { None } else { Some(self.resolve(peer).await?) };
-        let place = Arc::clone(&self.readers).try_acquire_owned();
-        let place = place.map_err(|_| Status::resource_exhausted("too many readers of the inbox at once"))?;
+        let place = self.place()?;
         let (items, receiver) = mpsc::channel(INBOX_CHUNK);
         let inbox = Inbox {
-            log: self.log.clone(),
-            head: self.head.clone(),
+            reader: self.reader.clone(),
             commands: self.commands.clone(),
             items,
             peer,
@@ -174,6 +235,115 @@ impl Messenger for MessengerControl {
             digits: number.to_string(),
             code: number.as_bytes().to_vec().into(),
         }))
+    }
+
+    async fn people(
+        &self,
+        _: Request<control::PeopleRequest>,
+    ) -> Result<Response<control::PeopleResponse>, Status> {
+        let overview = ask(&self.commands, |reply| Command::Overview { reply }).await?;
+        let news = People::default().look(&overview, &self.reader, &BTreeSet::new()).await?;
+        Ok(Response::new(control::PeopleResponse { people: news.people }))
+    }
+
+    async fn messages(
+        &self,
+        request: Request<control::MessagesRequest>,
+    ) -> Result<Response<control::MessagesResponse>, Status> {
+        let control::MessagesRequest { peer, before, after, limit } = request.into_inner();
+        let peer = self.resolve(peer).await?;
+        let part = Part { before, after, limit: bounded(limit, MESSAGES_USUAL, MESSAGES_MOST) };
+        let found = self.reader.messages(peer, part).await?;
+        let (older, newer) = (found.older, found.newer);
+        let messages = self.with_faces(found.items).await?;
+        Ok(Response::new(control::MessagesResponse { messages, older, newer }))
+    }
+
+    async fn search(
+        &self,
+        request: Request<control::SearchRequest>,
+    ) -> Result<Response<control::SearchResponse>, Status> {
+        let control::SearchRequest { text, peer, before, limit } = request.into_inner();
+        let words = Words::parse(&text).map_err(|error| Status::invalid_argument(error.to_string()))?;
+        let peer = if peer.is_empty() { None } else { Some(self.resolve(peer).await?) };
+        let limit = bounded(limit, FOUND_USUAL, FOUND_MOST);
+        let found = self.reader.search(words, peer, before, limit).await?;
+        let messages = self.with_faces(found.items).await?;
+        Ok(Response::new(control::SearchResponse { messages, next: found.next }))
+    }
+
+    async fn watch(
+        &self,
+        request: Request<control::WatchRequest>,
+    ) -> Result<Response<Self::WatchStream>, Status> {
+        let place = self.place()?;
+        let (events, receiver) = mpsc::channel(WATCH_QUEUE);
+        let watch = Watch {
+            reader: self.reader.clone(),
+            commands: self.commands.clone(),
+            announcer: self.announcer.clone(),
+            pulse: self.pulse.clone(),
+            events,
+            after: request.into_inner().after,
+            token: self.group.token().clone(),
+            _place: place,
+        };
+        self.group.spawn(tracing::debug_span!("watch"), watch.run());
+        Ok(Response::new(ReceiverStream::new(receiver)))
+    }
+
+    async fn set_verified(
+        &self,
+        request: Request<control::SetVerifiedRequest>,
+    ) -> Result<Response<control::SetVerifiedResponse>, Status> {
+        let control::SetVerifiedRequest { peer, verified } = request.into_inner();
+        let peer = self.decide(peer, Decision::Verified(verified)).await?;
+        Ok(Response::new(control::SetVerifiedResponse { node_id: peer.to_bytes() }))
+    }
+
+    async fn set_blocked(
+        &self,
+        request: Request<control::SetBlockedRequest>,
+    ) -> Result<Response<control::SetBlockedResponse>, Status> {
+        let control::SetBlockedRequest { peer, blocked } = request.into_inner();
+        let peer = self.decide(peer, Decision::Blocked(blocked)).await?;
+        Ok(Response::new(control::SetBlockedResponse { node_id: peer.to_bytes() }))
+    }
+
+    async fn delete_conversation(
+        &self,
+        request: Request<control::DeleteConversationRequest>,
+    ) -> Result<Response<control::DeleteConversationResponse>, Status> {
+        let peer = self.resolve(request.into_inner().peer).await?;
+        let messages = self.reader.last(Some(peer), usize::MAX).await?.len() as u64;
+        let overview = ask(&self.commands, |reply| Command::Overview { reply }).await?;
+        let waiting = overview.known.iter().find(|view| view.id == peer).map_or(0, |view| view.queued as u64);
+        self.decide(peer.to_string(), Decision::DeleteConversation).await?;
+        Ok(Response::new(control::DeleteConversationResponse { node_id: peer.to_bytes(), messages, waiting }))
+    }
+
+    async fn rename(
+        &self,
+        request: Request<control::RenameRequest>,
+    ) -> Result<Response<control::RenameResponse>, Status> {
+        let (naming, name) = (Arc::clone(&self.naming), request.into_inner().name);
+        let renamed = tokio::task::spawn_blocking(move || naming.rename(&name)).await;
+        let changed = renamed.map_err(|error| Status::internal(error.to_string()))??;
+        Ok(Response::new(control::RenameResponse { changed }))
+    }
+
+    async fn open_page(&self, _: Request<OpenPageRequest>) -> Result<Response<OpenPageResponse>, Status> {
+        let off = "the page of this peer is switched off (`--ui off`); start it without that, or use `causeway chat`";
+        let links = self.links.as_ref().ok_or_else(|| Status::failed_precondition(off))?;
+        Ok(Response::new(links.link()))
+    }
+}
+
+/// How many are given, of those asked for.
+fn bounded(asked: u32, usual: usize, most: usize) -> usize {
+    match usize::try_from(asked).unwrap_or(usize::MAX) {
+        0 => usual,
+        asked => asked.min(most),
     }
 }
 

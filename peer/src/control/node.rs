@@ -55,9 +55,9 @@ impl Node for NodeControl {
         let present = overview.snapshot.neighbours.values();
         let mut peers: Vec<_> = present.map(|node| present_peer(node, &overview, &heard)).collect();
         let away = overview
-            .contacts
+            .known
             .iter()
-            .filter(|contact| !overview.snapshot.neighbours.contains_key(&contact.id));
+            .filter(|contact| contact.pinned && !overview.snapshot.neighbours.contains_key(&contact.id));
         peers.extend(away.map(|contact| away_peer(contact, &overview)));
         Ok(Response::new(PeersResponse { peers }))
     }

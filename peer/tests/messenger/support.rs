@@ -75,14 +75,16 @@ impl Node {
     }
 
     pub(crate) async fn send(&mut self, to: impl ToString, text: &str) -> Result<InboxItem, Status> {
-        let request = SendRequest { to: to.to_string(), text: text.into(), wait_ms: 0 };
+        let request =
+            SendRequest { to: to.to_string(), text: text.into(), wait_ms: 0, ..SendRequest::default() };
         Ok(self.client.send(request).await?.into_inner().message.unwrap())
     }
 
     /// Sends, and waits for the delivery.
     pub(crate) async fn deliver(&mut self, to: impl ToString, text: &str) -> InboxItem {
         let wait_ms = LIMIT.as_millis() as u32;
-        let request = SendRequest { to: to.to_string(), text: text.into(), wait_ms };
+        let request =
+            SendRequest { to: to.to_string(), text: text.into(), wait_ms, ..SendRequest::default() };
         let item = self.client.send(request).await.unwrap().into_inner().message.unwrap();
         assert_eq!(item.state(), DeliveryState::AtPeer, "{}", item.reason);
         item

@@ -25,6 +25,13 @@ fn foreign(headers: &HeaderMap) -> Option<&'static str> {
     if !header(header::HOST.as_str()).is_some_and(is_nobodys) {
         return Some("open this page by its address, such as http://127.0.0.1:30023, or as localhost\n");
     }
+    // <https://www.rfc-editor.org/rfc/rfc6454#section-7>: who sends it is not from another site.
+    let sender = header(header::ORIGIN.as_str());
+    if sender
+        .is_some_and(|origin| origin.split_once("://").map(|(_, host)| host) != header(header::HOST.as_str()))
+    {
+        return Some("another site's page asked for this\n");
+    }
     // <https://www.w3.org/TR/fetch-metadata/>: a link may lead here from anywhere, a script or a picture may not.
     let is_foreign = matches!(header("sec-fetch-site"), Some("cross-site" | "same-site"));
     let is_link = header("sec-fetch-mode") == Some("navigate");

@@ -100,7 +100,7 @@ impl Node {
     /// Sends a message and waits until it is at the other.
     pub(super) async fn say(&self, to: &str, text: &str, limit: Duration) -> anyhow::Result<InboxItem> {
         let wait_ms = u32::try_from(limit.as_millis()).unwrap_or(u32::MAX);
-        let request = SendRequest { to: to.into(), text: text.into(), wait_ms };
+        let request = SendRequest { to: to.into(), text: text.into(), wait_ms, ..SendRequest::default() };
         let answer = self.client()?.messenger().send(request).await?.into_inner();
         answer.message.context("the answer holds no message")
     }

@@ -181,6 +181,11 @@ impl Story {
             let page = world.node(name)?.client()?.bridge().open_page(OpenPageRequest {}).await?.into_inner();
             line(&format!("  {name:<8} {}", page.url))?;
         }
+        for name in ["anna", "ben", "carla", "dora"] {
+            let client = world.node(name)?.client()?;
+            let page = client.messenger().open_page(OpenPageRequest {}).await?.into_inner();
+            line(&format!("  {name:<8} {}", page.url))?;
+        }
         line("\nCtrl-C here ends the demo and removes what it stored.")?;
         Ok(())
     }

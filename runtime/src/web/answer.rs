@@ -1,14 +1,12 @@
 //! Answers of the service as answers over HTTP.
 
-use runtime::web::axum::response::{IntoResponse as _, Response};
+use axum::response::{IntoResponse as _, Response};
+use hyper::{StatusCode, header::CONTENT_TYPE};
 use serde_json::{Value, json};
-use tonic::{
-    Code, Status,
-    codegen::http::{StatusCode, header::CONTENT_TYPE},
-};
+use tonic::{Code, Status};
 
 /// A JSON value, or a refusal.
-pub(super) fn json(answer: Result<Value, Status>) -> Response {
+pub fn json(answer: Result<Value, Status>) -> Response {
     match answer {
         Ok(value) => body(StatusCode::OK, &value),
         Err(status) => refused(&status),
@@ -16,10 +14,11 @@ pub(super) fn json(answer: Result<Value, Status>) -> Response {
 }
 
 /// Why not: the sentence is for a person.
-pub(super) fn refused(status: &Status) -> Response {
+pub fn refused(status: &Status) -> Response {
     let code = match status.code() {
         Code::InvalidArgument => StatusCode::BAD_REQUEST,
         Code::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Code::PermissionDenied => StatusCode::FORBIDDEN,
         Code::NotFound => StatusCode::NOT_FOUND,
         Code::FailedPrecondition => StatusCode::CONFLICT,
         Code::ResourceExhausted => StatusCode::TOO_MANY_REQUESTS,

@@ -1,0 +1,99 @@
+//! The person's own name: as it was told at the start, or as it was changed since.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
+
+use discovery::Announcer;
+use identity::check_name;
+use serde::{Deserialize, Serialize};
+use tonic::Status;
+
+use crate::record;
+
+const FILE: &str = "name";
+
+/// A name that took the place of the one given at the start.
+#[derive(Debug, Deserialize, Serialize)]
+struct Changed {
+    name: String,
+    /// What the start said when it was changed: a start that says something else is the newer decision.
+    instead_of: String,
+}
+
+/// Changes the name of a running peer.
+#[derive(Debug)]
+pub(crate) struct Naming {
+    data: PathBuf,
+    /// As the start said.
+    told: String,
+    announcer: Announcer,
+    /// One change at a time.
+    changing: Mutex<()>,
+}
+
+/// The name that counts when the start says `told`.
+pub(crate) fn in_force(data: &Path, told: &str) -> String {
+    let changed = fs::read(data.join(FILE)).ok();
+    let changed = changed.and_then(|bytes| serde_json::from_slice::<Changed>(&bytes).ok());
+    let changed = changed.filter(|it| it.instead_of == told && check_name(&it.name).is_ok());
+    changed.map_or_else(|| told.to_owned(), |changed| changed.name)
+}
+
+impl Naming {
+    pub(crate) fn new(data: &Path, told: &str, announcer: Announcer) -> Self {
+        Self { data: data.to_owned(), told: told.to_owned(), announcer, changing: Mutex::new(()) }
+    }
+
+    /// Announces another name from now on, and at the next starts. Says whether it is another. Blocks on the disk.
+    pub(crate) fn rename(&self, name: &str) -> Result<bool, Status> {
+        let _turn = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        check_name(name).map_err(|error| Status::invalid_argument(error.to_string()))?;
+        let before = self.announcer.description();
+        if before.name() == name {
+            return Ok(false);
+        }
+        self.keep(name).map_err(|error| {
+            Status::resource_exhausted(format!("the name could not be stored, and stays as it was: {error}"))
+        })?;
+        let after = record::renamed(&self.data, self.announcer.identity(), &before, name);
+        let told = after.and_then(|description| self.announcer.set_description(description));
+        told.map_err(|error| Status::internal(error.to_string()))?;
+        tracing::info!(name, "the name was changed");
+        Ok(true)
+    }
+
+    fn keep(&self, name: &str) -> io::Result<()> {
+        let path = self.data.join(FILE);
+        if name == self.told {
+            return match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                _ => Ok(()),
+            };
+        }
+        let changed = Changed { name: name.to_owned(), instead_of: self.told.clone() };
+        let fresh = self.data.join("name.new");
+        fs::write(&fresh, serde_json::to_vec(&changed)?)?;
+        fs::File::open(&fresh)?.sync_all()?;
+        fs::rename(fresh, path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_changed_name_lasts_until_a_start_says_another() {
+        let data = tempfile::tempdir().unwrap();
+        assert_eq!(in_force(data.path(), "anna"), "anna");
+        let changed = r#"{"name": "Annette", "instead_of": "anna"}"#;
+        fs::write(data.path().join(FILE), changed).unwrap();
+        assert_eq!(in_force(data.path(), "anna"), "Annette");
+        assert_eq!(in_force(data.path(), "ann"), "ann");
+        fs::write(data.path().join(FILE), "{").unwrap();
+        assert_eq!(in_force(data.path(), "anna"), "anna");
+    }
+}
