@@ -283,8 +283,10 @@ impl Actor {
             Output::Rejected { request, error } => self.on_rejected(request, &error),
             Output::Decided { request } => self.on_decided(request),
             Output::Marked { request, messages } => self.on_marked(request, messages),
-            Output::Received { .. } => {
+            Output::Received { id, .. } => {
                 self.metrics.stored_in.inc();
+                // What was being written is here.
+                self.typing.remove(&id.sender);
             }
             Output::Delivered { peer, epoch, through } => self.on_delivered(peer, epoch, through),
             Output::Renumbered { from, to } => self.on_renumbered(from, to),

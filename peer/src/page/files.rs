@@ -14,7 +14,22 @@ macro_rules! files {
 /// Name, type, contents.
 const FILES: &[(&str, &str, &str)] = files! {
     "style.css": "text/css; charset=utf-8",
+    "icon.svg": "image/svg+xml",
     "main.js": SCRIPT,
+    "api.js": SCRIPT,
+    "live.js": SCRIPT,
+    "text.js": SCRIPT,
+    "dom.js": SCRIPT,
+    "person.js": SCRIPT,
+    "people.js": SCRIPT,
+    "message.js": SCRIPT,
+    "thread.js": SCRIPT,
+    "outbox.js": SCRIPT,
+    "composer.js": SCRIPT,
+    "safety.js": SCRIPT,
+    "profile.js": SCRIPT,
+    "search.js": SCRIPT,
+    "notify.js": SCRIPT,
 };
 
 const INDEX: &str = include_str!("../../page/index.html");
