@@ -3,6 +3,8 @@
 //! What it is not: the micro-benchmarks, which are `cargo bench` of the crates, and a test: a missed target is shown, and
 //! the exit code is 0 all the same, for the machine may have been busy.
 
+mod browser;
+mod messenger;
 mod page;
 mod past;
 mod relay;
@@ -28,6 +30,9 @@ enum Command {
     /// A bridge with a long log: its start, and the state at any time
     #[command(after_help = "Example:\n  cargo run --release -p bench -- past")]
     Past,
+    /// Two peers and their page: durable messages a second, a long history, and how smooth it stays
+    #[command(after_help = "Example:\n  cargo run --release -p bench -- messenger")]
+    Messenger(PageArguments),
     /// The page of a bridge with a thousand peers, in a real Chromium
     #[command(after_help = "Example:\n  cargo run --release -p bench -- page")]
     Page(PageArguments),
@@ -58,6 +63,7 @@ fn main() -> anyhow::Result<()> {
     runtime.block_on(async {
         match arguments.command {
             Command::Relay(arguments) => relay::run(arguments.quick).await,
+            Command::Messenger(arguments) => messenger::run(arguments.picture.as_deref()).await,
             Command::Page(arguments) => page::run(arguments.picture.as_deref()).await,
             Command::Past => past::run().await,
             Command::Echo(arguments) => relay::serve(arguments).await,

@@ -1,34 +1,28 @@
 //! The page of a bridge with a thousand peers, in a real Chromium: how smooth it is while the slider is dragged through
 //! their comings and goings, and while the history plays.
 
-use std::{
-    path::Path,
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+use std::{path::Path, time::Duration};
 
-use anyhow::Context as _;
-use fantoccini::{Client, ClientBuilder};
 use gateway::past::import;
-use hyper_util::client::legacy::connect::HttpConnector;
 use proto::{
     bridge::v1::OpenPageRequest,
     control::v1::bridge_client::BridgeClient,
     log::v1::{How, Kind, LeftReason, PeerLeft},
 };
 use runtime::rpc::connect_unix;
-use serde_json::{Value, json};
+use serde_json::Value;
 use topology::simulator::Forger;
 
-use crate::past::{export, start};
+use crate::{
+    browser::{Browser, smoothness},
+    past::{export, start},
+};
 
 /// Peers that are there at once.
 const PEERS: u64 = 1_000;
 /// Comings and goings after that.
 const CHANGES: u64 = 20_000;
 const GRACE: Duration = Duration::from_secs(1);
-/// A frame longer than this is seen as a stutter.
-const STUTTER_MS: f64 = 50.0;
 
 /// Lets the slider span the comings and goings alone: the log's clock began in 1970.
 const SPAN: &str = r"
@@ -108,18 +102,7 @@ pub(crate) async fn run(picture: Option<&Path>) -> anyhow::Result<()> {
 }
 
 fn line(what: &str, measured: &Value) -> anyhow::Result<String> {
-    let mut frames: Vec<f64> = serde_json::from_value(measured["frames"].clone())?;
-    frames.sort_by(f64::total_cmp);
-    let at = |part: f64| frames[((frames.len() - 1) as f64 * part) as usize];
-    let stutters = frames.iter().filter(|frame| **frame > STUTTER_MS).count();
-    Ok(format!(
-        "{what}: {} frames, median {:.1} ms, p99 {:.1} ms, slowest {:.1} ms, {stutters} longer than {STUTTER_MS} ms, {} states shown",
-        frames.len(),
-        at(0.5),
-        at(0.99),
-        at(1.0),
-        measured["states"],
-    ))
+    Ok(format!("{what}: {}, {} states shown", smoothness(&measured["frames"])?, measured["states"]))
 }
 
 /// Peers that all come, and then leave and come again one by one.
@@ -139,49 +122,4 @@ fn write(folder: &Path) -> anyhow::Result<std::path::PathBuf> {
     }
     forger.claim((CHANGES / 2 - 1) * 7 % PEERS, How::Registered, &[id], &network);
     export(folder, &forger)
-}
-
-/// Chromium behind its driver.
-struct Browser {
-    client: Client,
-    driver: Child,
-}
-
-impl Browser {
-    async fn start(profile: &Path) -> anyhow::Result<Self> {
-        let port = std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
-        let mut driver = Command::new("chromedriver");
-        let driver = driver.arg(format!("--port={port}")).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-        let driver = driver.context("chromedriver is missing: apt-get install chromium chromium-driver")?;
-        let profile = format!("--user-data-dir={}", profile.display());
-        let options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1280,800", &profile];
-        let capabilities = json!({ "goog:chromeOptions": { "args": options } });
-        let mut builder = ClientBuilder::new(HttpConnector::new());
-        builder.capabilities(capabilities.as_object().context("it is one")?.clone());
-        let address = format!("http://127.0.0.1:{port}");
-        for _ in 0..200 {
-            if let Ok(client) = builder.connect(&address).await {
-                return Ok(Self { client, driver });
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        anyhow::bail!("Chromium does not start")
-    }
-
-    async fn wait_for(&self, expression: &str) -> anyhow::Result<()> {
-        for _ in 0..600 {
-            if self.client.execute(&format!("return {expression}"), vec![]).await? == json!(true) {
-                return Ok(());
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        anyhow::bail!("never true: {expression}")
-    }
-
-    async fn end(mut self) -> anyhow::Result<()> {
-        self.client.close().await?;
-        self.driver.kill()?;
-        self.driver.wait()?;
-        Ok(())
-    }
 }

@@ -11,12 +11,12 @@ mod echo;
 mod latency;
 mod memory;
 mod messages;
-mod node;
-mod program;
+pub(crate) mod node;
+pub(crate) mod program;
 mod sessions;
 mod site;
 mod start;
-mod table;
+pub(crate) mod table;
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ use table::{Table, Target};
 
 /// The same work over both ways: one figure for each.
 #[derive(Debug, Clone, Copy)]
-struct Pair {
+pub(crate) struct Pair {
     direct: f64,
     relayed: f64,
 }
@@ -85,7 +85,7 @@ fn all_files() -> rustix::process::Rlimit {
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Looks at something until it is there.
-async fn until<T, F: Future<Output = Option<T>>>(
+pub(crate) async fn until<T, F: Future<Output = Option<T>>>(
     what: &str,
     mut look: impl FnMut() -> F,
 ) -> anyhow::Result<T> {

@@ -98,7 +98,7 @@ function choose(id, position = 0) {
   }
   showOpen();
   thread.open(id, { unread, position });
-  if (matchMedia("(pointer: fine)").matches) byId("write").focus();
+  if (!matchMedia("(pointer: coarse)").matches) byId("write").focus();
 }
 
 /** What stands around the messages. */

@@ -106,8 +106,14 @@ export class Thread {
       this.draw();
       if (atBottom) this.toBottom();
       else this.missed += added;
+      this.tellMissed();
     }
     this.see();
+  }
+
+  tellMissed() {
+    this.toEnd.hidden = this.sticks || this.peer === null;
+    say(this.toEnd, this.missed > 0 ? `${this.missed} new ↓` : "To the end ↓");
   }
 
   get last() {
@@ -159,8 +165,7 @@ export class Thread {
   async onScroll() {
     this.sticks = this.isAtBottom && !this.newer;
     if (this.sticks) this.missed = 0;
-    this.toEnd.hidden = this.sticks || this.peer === null;
-    say(this.toEnd, this.missed > 0 ? `${this.missed} new ↓` : "To the end ↓");
+    this.tellMissed();
     this.see();
     if (this.busy || this.peer === null || this.items.size === 0) return;
     const { scrollTop, scrollHeight, clientHeight } = this.scroller;

@@ -19,7 +19,7 @@ use super::until;
 
 /// A running node; killed when dropped.
 #[derive(Debug)]
-pub(super) struct Node {
+pub(crate) struct Node {
     id: NodeId,
     process: u32,
     channel: Channel,
@@ -27,35 +27,55 @@ pub(super) struct Node {
     _child: Child,
 }
 
+/// A node that was started.
+#[derive(Debug)]
+pub(crate) struct Starting {
+    id: NodeId,
+    data: PathBuf,
+    child: Child,
+}
+
+impl Starting {
+    /// The node, once it answers.
+    pub(crate) async fn ready(self) -> anyhow::Result<Node> {
+        let Self { id, data, child } = self;
+        let process = child.id().context("the node ended at once")?;
+        let channel = until("the node answers", || connect(&data)).await?;
+        let about = NodeClient::new(channel.clone()).about(AboutRequest {}).await?.into_inner();
+        Ok(Node { id, process, channel, listening: about.listening, _child: child })
+    }
+}
+
 impl Node {
     /// Starts a node and waits until it answers.
-    pub(super) async fn start(program: &Path, data: &Path, arguments: &[&str]) -> anyhow::Result<Self> {
-        let id = identity_of(data)?;
-        let child = spawn(program, data, arguments)?;
-        let process = child.id().context("the node ended at once")?;
-        let channel = until("the node answers", || connect(data)).await?;
-        let about = NodeClient::new(channel.clone()).about(AboutRequest {}).await?.into_inner();
-        Ok(Self { id, process, channel, listening: about.listening, _child: child })
+    pub(crate) async fn start(program: &Path, data: &Path, arguments: &[&str]) -> anyhow::Result<Self> {
+        Self::begin(program, data, arguments)?.ready().await
     }
 
-    pub(super) const fn id(&self) -> NodeId {
+    /// Starts a node without waiting: it can be asked once it is [`ready`](Self::ready).
+    pub(crate) fn begin(program: &Path, data: &Path, arguments: &[&str]) -> anyhow::Result<Starting> {
+        let id = identity_of(data)?;
+        Ok(Starting { id, data: data.to_owned(), child: spawn(program, data, arguments)? })
+    }
+
+    pub(crate) const fn id(&self) -> NodeId {
         self.id
     }
 
-    pub(super) fn node(&self) -> NodeClient<Channel> {
+    pub(crate) fn node(&self) -> NodeClient<Channel> {
         NodeClient::new(self.channel.clone())
     }
 
-    pub(super) fn messenger(&self) -> MessengerClient<Channel> {
+    pub(crate) fn messenger(&self) -> MessengerClient<Channel> {
         MessengerClient::new(self.channel.clone())
     }
 
-    pub(super) fn bridge(&self) -> BridgeClient<Channel> {
+    pub(crate) fn bridge(&self) -> BridgeClient<Channel> {
         BridgeClient::new(self.channel.clone())
     }
 
     /// The port behind a name of what the node listens on, such as `proxy`.
-    pub(super) fn port(&self, name: &str) -> anyhow::Result<u16> {
+    pub(crate) fn port(&self, name: &str) -> anyhow::Result<u16> {
         self.listening
             .iter()
             .filter_map(|entry| entry.split_once(' '))
@@ -65,7 +85,7 @@ impl Node {
     }
 
     /// Resident memory, KiB.
-    pub(super) fn resident_kib(&self) -> anyhow::Result<f64> {
+    pub(crate) fn resident_kib(&self) -> anyhow::Result<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
         Ok(line.trim().trim_end_matches(" kB").parse()?)
@@ -73,12 +93,12 @@ impl Node {
 }
 
 /// The identity of a data directory, made before the node starts: the clock of a start then measures the start.
-pub(super) fn identity_of(data: &Path) -> anyhow::Result<NodeId> {
+pub(crate) fn identity_of(data: &Path) -> anyhow::Result<NodeId> {
     Ok(Identity::load_or_create(data)?.id())
 }
 
 /// Starts a node without waiting. Its log lies beside its data.
-pub(super) fn spawn(program: &Path, data: &Path, arguments: &[&str]) -> anyhow::Result<Child> {
+pub(crate) fn spawn(program: &Path, data: &Path, arguments: &[&str]) -> anyhow::Result<Child> {
     let log = File::create(log_of(data))?;
     let mut command = Command::new(program);
     command.args(arguments).args(["--interface", "lo", "--listen", "127.0.0.1", "--data"]).arg(data);

@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context as _, ensure};
 
 /// Builds the release program, which costs nothing when it is up to date, and says where it is.
-pub(super) fn find() -> anyhow::Result<PathBuf> {
+pub(crate) fn find() -> anyhow::Result<PathBuf> {
     let workspace =
         Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the crate lies in a workspace")?;
     // This program lies in the same target directory, `release` in it.

@@ -8,7 +8,7 @@ use super::Pair;
 
 /// What a figure, or a ratio of relayed to direct, shall be.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Target {
+pub(crate) enum Target {
     AtMost(f64),
     AtLeast(f64),
 }
@@ -33,29 +33,29 @@ impl fmt::Display for Target {
 
 /// Rows in the order in which they were measured.
 #[derive(Debug, Default)]
-pub(super) struct Table {
+pub(crate) struct Table {
     rows: Vec<[String; 7]>,
     missed: usize,
 }
 
 impl Table {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
     /// The same work over both ways; the target is for the ratio.
-    pub(super) fn pair(&mut self, name: &str, unit: &str, pair: Pair, target: Option<Target>) {
+    pub(crate) fn pair(&mut self, name: &str, unit: &str, pair: Pair, target: Option<Target>) {
         let (direct, relayed) = (number(pair.direct), number(pair.relayed));
         self.row([name.into(), unit.into(), direct, relayed], pair.ratio(), Some(pair.ratio()), target);
     }
 
     /// One figure; the target is for itself.
-    pub(super) fn figure(&mut self, name: &str, unit: &str, value: f64, target: Option<Target>) {
+    pub(crate) fn figure(&mut self, name: &str, unit: &str, value: f64, target: Option<Target>) {
         self.row([name.into(), unit.into(), String::new(), number(value)], value, None, target);
     }
 
     /// One figure against another that was shown before; the target is for the ratio.
-    pub(super) fn against(&mut self, name: &str, unit: &str, (value, base): (f64, f64), target: Target) {
+    pub(crate) fn against(&mut self, name: &str, unit: &str, (value, base): (f64, f64), target: Target) {
         let ratio = value / base;
         self.row([name.into(), unit.into(), String::new(), number(value)], ratio, Some(ratio), Some(target));
     }

@@ -9,7 +9,7 @@ const DAY_MS: i64 = 24 * 3600 * 1000;
 const NOISE_MS: i64 = 60_000;
 
 /// The library that gives a program another clock; none, said loudly, where it is missing.
-fn other_clock() -> Option<PathBuf> {
+pub(crate) fn other_clock() -> Option<PathBuf> {
     let folders = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten().map(|entry| entry.path());
     let found = folders.map(|folder| folder.join("faketime/libfaketime.so.1")).find(|path| path.exists());
     if found.is_none() {
@@ -22,7 +22,7 @@ fn other_clock() -> Option<PathBuf> {
     found
 }
 
-fn with_clock(node: Node, library: &std::path::Path, clock: &str) -> Node {
+pub(crate) fn with_clock(node: Node, library: &std::path::Path, clock: &str) -> Node {
     node.environment("LD_PRELOAD", library.to_str().unwrap())
         .environment("FAKETIME", clock)
         .environment("FAKETIME_DONT_FAKE_MONOTONIC", "1")

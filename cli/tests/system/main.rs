@@ -12,6 +12,7 @@ mod clocks;
 mod commands;
 mod demo;
 mod kills;
+mod messenger;
 mod namespaces;
 mod page;
 mod services;

@@ -12,7 +12,7 @@ const DESKTOP: (u32, u32) = (1_280, 800);
 const PEERS: &str = "[...document.querySelectorAll('#labels .name:not(.of-bridge)')].map((it) => it.textContent).sort().join()";
 
 /// A link to the page, as a person gets it.
-fn link(node: &Node) -> String {
+pub(crate) fn link(node: &Node) -> String {
     let answer = node.causeway(&["open", "--print"]);
     assert_eq!(answer.code, 0, "{answer:?}");
     answer.out.trim().to_owned()
@@ -27,7 +27,7 @@ fn open(test: &str, node: &Node, size: (u32, u32)) -> Option<Browser> {
 }
 
 /// What an HTTP request to the page is answered with.
-fn curl(url: &str, headers: &[&str]) -> String {
+pub(crate) fn curl(url: &str, headers: &[&str]) -> String {
     let address: std::net::SocketAddr = url["http://".len()..].split('/').next().unwrap().parse().unwrap();
     let path = &url[url.match_indices('/').nth(2).map_or(url.len(), |(at, _)| at)..];
     let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
@@ -43,7 +43,7 @@ fn curl(url: &str, headers: &[&str]) -> String {
 }
 
 /// The address of the page without what is secret in a link.
-fn address(link: &str) -> &str {
+pub(crate) fn address(link: &str) -> &str {
     link.split("/?").next().unwrap()
 }
 

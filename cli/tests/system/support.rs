@@ -2,6 +2,7 @@
 
 mod browser;
 mod capture;
+mod disk;
 mod host;
 mod json;
 mod lan;
@@ -17,6 +18,7 @@ mod world;
 
 pub(crate) use browser::Browser;
 pub(crate) use capture::Capture;
+pub(crate) use disk::small_disk;
 pub(crate) use host::Host;
 pub(crate) use json::{lines, text};
 pub(crate) use lan::{Cable, Lan};

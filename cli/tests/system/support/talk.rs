@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use proto::control::v1::{SendRequest, messenger_client::MessengerClient};
+use runtime::{rpc::connect_unix, socket_path};
 use serde_json::Value;
 
 use super::{GENEROUS, Node, eventually, eventually_within, json::text};
@@ -52,6 +54,19 @@ impl Node {
     /// Sends and is content once the message is stored; its id.
     pub(crate) fn send(&self, to: &str, what: &str) -> String {
         text(&self.json(&["send", to, what])[0], "id").to_owned()
+    }
+
+    /// Sends many, one after the other; they need not be at the peer on return.
+    pub(crate) fn send_all(&self, to: &str, texts: impl IntoIterator<Item = String>) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.expect("there is memory").block_on(async {
+            let channel = connect_unix(&socket_path::of(self.data())).await.expect("it runs");
+            let mut messenger = MessengerClient::new(channel);
+            for text in texts {
+                let request = SendRequest { to: to.to_owned(), text, ..SendRequest::default() };
+                messenger.send(request).await.expect("it is stored");
+            }
+        });
     }
 
     /// Sends and waits until it is at the peer; its line of JSON.

@@ -52,6 +52,23 @@ impl Towns {
         Node::peer(name, &self.home, self.folder.path()).with(&["--listen", "127.0.0.1"]).start()
     }
 
+    /// A running peer at home of another name than the one that the test calls it by.
+    pub(crate) fn at_home_called(&self, label: &str, name: &str) -> Node {
+        let folder = self.folder.path();
+        let node = Node::peer(name, &self.home, folder).keeping(folder.join(label));
+        node.with(&["--listen", "127.0.0.1"]).start()
+    }
+
+    /// A running peer at home that keeps its data in a folder.
+    pub(crate) fn at_home_on(&self, name: &str, folder: &std::path::Path) -> Node {
+        Node::peer(name, &self.home, folder).with(&["--listen", "127.0.0.1"]).start()
+    }
+
+    /// A peer at home that was not started yet.
+    pub(crate) fn stopped_at_home(&self, name: &str) -> Node {
+        Node::peer(name, &self.home, self.folder.path()).with(&["--listen", "127.0.0.1"])
+    }
+
     /// A running peer in the cloud.
     pub(crate) fn in_cloud(&self, name: &str) -> Node {
         Node::peer(name, &self.cloud, self.folder.path()).with(&["--listen", "127.0.0.1"]).start()
