@@ -161,7 +161,9 @@ async fn look(anna: &Node, ben: &Node, folder: &Path, picture: Option<&Path>) ->
     // It begins where the unread ones begin.
     browser.client.execute("document.querySelector('#to-end').click()", vec![]).await?;
     let newest = newest(ben, id).await?;
-    browser.wait_for(&format!("document.querySelector('#thread [data-position=\"{newest}\"]') !== null")).await?;
+    browser
+        .wait_for(&format!("document.querySelector('#thread [data-position=\"{newest}\"]') !== null"))
+        .await?;
     let arriving = pour::steadily(anna, ben.id(), ARRIVING, Duration::from_secs(7));
     let (sent, frames) = tokio::join!(arriving, browser.client.execute_async(FRAMES, vec![]));
     let sent = sent?;

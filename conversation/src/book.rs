@@ -114,13 +114,13 @@ impl Book {
     }
 
     fn message_in(&mut self, position: u64, message: &MessageIn) {
-        if let Ok((id, _)) = envelope::decode(&message.envelope) {
+        if let Some(id) = envelope::id_of(&message.envelope) {
             self.chats.entry(id.sender).or_default().messages.push(position);
         }
     }
 
     fn message_out(&mut self, position: u64, message: &MessageOut) {
-        let Ok((id, _)) = envelope::decode(&message.envelope) else { return };
+        let Some(id) = envelope::id_of(&message.envelope) else { return };
         let chat = self.chats.entry(id.recipient).or_default();
         if let Some(old) = Epoch::parse(&message.replaces_epoch).and_then(|epoch| chat.lines.get_mut(&epoch))
             && let Some(replaced) = old.replace(message.replaces_sequence)

@@ -80,6 +80,30 @@ pub fn decode(bytes: &Bytes) -> Result<(MessageId, Envelope), InvalidEnvelope> {
     Ok((id, envelope))
 }
 
+/// What a message is called, without reading what it says: histories are long.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Heading {
+    #[prost(bytes = "bytes", tag = "1")]
+    sender: Bytes,
+    #[prost(bytes = "bytes", tag = "2")]
+    recipient: Bytes,
+    #[prost(bytes = "bytes", tag = "3")]
+    epoch: Bytes,
+    #[prost(uint64, tag = "4")]
+    sequence: u64,
+}
+
+/// The name of a message that was checked when it was stored.
+pub(crate) fn id_of(bytes: &Bytes) -> Option<MessageId> {
+    let heading = Heading::decode(bytes.clone()).ok()?;
+    Some(MessageId {
+        sender: NodeId::try_from(&heading.sender).ok()?,
+        recipient: NodeId::try_from(&heading.recipient).ok()?,
+        epoch: Epoch::parse(&heading.epoch)?,
+        sequence: heading.sequence,
+    })
+}
+
 /// Checks what a session brought: written by its peer, to us.
 pub(crate) fn check(bytes: &Bytes, sender: NodeId, me: NodeId) -> Result<MessageId, InvalidEnvelope> {
     let (id, _) = decode(bytes)?;

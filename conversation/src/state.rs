@@ -293,6 +293,6 @@ impl fmt::Display for Warning {
 }
 
 fn read(envelope: &bytes::Bytes, hash: &[u8]) -> Option<(MessageId, Head)> {
-    let (id, _) = envelope::decode(envelope).ok()?;
+    let id = envelope::id_of(envelope)?;
     Some((id, Head { through: id.sequence, hash: ChainHash::parse(hash)? }))
 }

@@ -5,9 +5,21 @@
 pub struct Words {
     /// In lower case.
     words: Vec<String>,
-    /// The longest of them that is all ASCII: it can be looked for in bytes, before anything is decoded.
-    ascii: Option<Vec<u8>>,
+    /// The longest part of any of them that has the same bytes in every case but for ASCII's: it can be looked for before
+    /// anything is decoded.
+    plain: Option<Needle>,
 }
+
+/// Bytes that are looked for, in lower case, by the rarest of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Needle {
+    bytes: Vec<u8>,
+    /// Where the rarest one stands.
+    place: usize,
+}
+
+/// What is in nearly every text, the most frequent first: letters of European languages, and what separates them.
+const COMMON: &[u8] = b" etaoinsrhldcumfpgwybv.,";
 
 /// Why there is nothing to search for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -37,17 +49,19 @@ impl Words {
         if words.is_empty() {
             return Err(InvalidSearch::Empty);
         }
-        // In lower case, the Kelvin sign is a `k`, and a capital `i` with a dot begins with an `i`.
-        let is_plain = |word: &&String| word.bytes().all(|byte| byte.is_ascii() && !b"ki".contains(&byte));
-        let ascii = words.iter().filter(is_plain).max_by_key(|word| word.len());
-        let ascii = ascii.map(|word| word.clone().into_bytes());
-        Ok(Self { words, ascii })
+        let plain = words
+            .iter()
+            .flat_map(|word| word.split(|letter| !is_plain(letter)))
+            .max_by_key(|part| part.len());
+        let plain = plain.and_then(|part| Needle::new(part.as_bytes()));
+        Ok(Self { words, plain })
     }
 
     /// Whether all of them are in a text.
     pub fn are_in(&self, text: &str) -> bool {
         if self.words.iter().all(|word| word.is_ascii()) && text.is_ascii() {
-            return self.words.iter().all(|word| contains(text.as_bytes(), word.as_bytes()));
+            let needles = self.words.iter().filter_map(|word| Needle::new(word.as_bytes()));
+            return needles.into_iter().all(|needle| needle.is_in(text.as_bytes()));
         }
         let text = text.to_lowercase();
         self.words.iter().all(|word| text.contains(word))
@@ -55,24 +69,34 @@ impl Words {
 
     /// Whether they may be in a text of which these bytes are the encoding, or hold it: false only if they are not.
     pub fn may_be_in(&self, bytes: &[u8]) -> bool {
-        self.ascii.as_ref().is_none_or(|word| contains(bytes, word))
+        self.plain.as_ref().is_none_or(|needle| needle.is_in(bytes))
     }
 }
 
-/// Whether `word`, in lower case, is in `bytes` in any case.
-fn contains(bytes: &[u8], word: &[u8]) -> bool {
-    let Some((first, rest)) = word.split_first() else { return true };
-    let upper = first.to_ascii_uppercase();
-    let Some(last) = bytes.len().checked_sub(rest.len()) else { return false };
-    let mut start = 0;
-    while let Some(found) = memchr::memchr2(*first, upper, &bytes[start..last]) {
-        let place = start + found;
-        if bytes[place + 1..place + 1 + rest.len()].eq_ignore_ascii_case(rest) {
-            return true;
-        }
-        start = place + 1;
+/// Whether only this letter, and its capital of ASCII, are this letter in lower case. The Kelvin sign is a `k` then, and a
+/// capital `i` with a dot begins with an `i`.
+const fn is_plain(letter: char) -> bool {
+    letter.is_ascii() && letter != 'k' && letter != 'i'
+}
+
+impl Needle {
+    /// Of bytes in lower case; none when there are none.
+    fn new(bytes: &[u8]) -> Option<Self> {
+        let rank = |byte: &u8| COMMON.iter().position(|common| common == byte).unwrap_or(COMMON.len());
+        let (place, _) = bytes.iter().enumerate().max_by_key(|(_, byte)| rank(byte))?;
+        Some(Self { bytes: bytes.to_vec(), place })
     }
-    false
+
+    /// Whether it is in `bytes`, in any case of ASCII.
+    fn is_in(&self, bytes: &[u8]) -> bool {
+        let rare = self.bytes[self.place];
+        let mut found = memchr::memchr2_iter(rare, rare.to_ascii_uppercase(), bytes);
+        found.any(|at| {
+            let start = at.checked_sub(self.place);
+            let part = start.and_then(|start| bytes.get(start..start + self.bytes.len()));
+            part.is_some_and(|part| part.eq_ignore_ascii_case(&self.bytes))
+        })
+    }
 }
 
 #[cfg(test)]

@@ -50,7 +50,7 @@ export function stateOf(item) {
     case "read": return `Read ${moment(item.state_at)}, came ${way}`;
     case "received": return `Written ${moment(item.sent_at)} by their clock, stored here ${moment(item.state_at)}, came ${way}`;
     case "refused": return `Refused for good: ${item.reason}`;
-    case "handing": return "Not handed to your peer yet; kept in this page";
+    case "handing": return item.reason === "" ? "Not handed to your peer yet; kept in this page" : `Tried again by itself: ${item.reason}`;
     case "failed": return `Not sent: ${item.reason}`;
     default: return "A state that this version does not know";
   }

@@ -26,7 +26,7 @@ export class Outbox {
 
   add(to, text) {
     const once = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-    this.all.push({ once, to, text, at: Date.now(), failed: "" });
+    this.all.push({ once, to, text, at: Date.now(), why: "", failed: "" });
     this.keep();
     this.work();
   }
@@ -47,9 +47,11 @@ export class Outbox {
         this.drop(next);
         this.handed(item);
       } catch (error) {
-        if (!(error instanceof Refused) || [401, 429, 500, 503].includes(error.status)) break;
-        next.failed = error.sentence;
+        const isRefusal = error instanceof Refused;
+        const isForNow = !isRefusal || [401, 429, 500, 503].includes(error.status);
+        next[isForNow ? "why" : "failed"] = isRefusal ? error.sentence : "";
         this.keep();
+        if (isForNow) break;
       }
     }
     this.working = false;
@@ -76,9 +78,10 @@ export class Outbox {
 
   row(entry) {
     const state = entry.failed === "" ? "handing" : "failed";
-    const known = [...this.list.children].find((it) => it.dataset.once === entry.once && it.dataset.state === state);
+    const reason = entry.failed || entry.why;
+    const known = [...this.list.children].find((it) => it.dataset.once === entry.once && it.dataset.state === state && it.item.reason === reason);
     if (known) return known;
-    const made = bubble({ position: 0, out: true, text: entry.text, unknown: 0, sent_at: entry.at, state_at: entry.at, state, reason: entry.failed, via: [] });
+    const made = bubble({ position: 0, out: true, text: entry.text, unknown: 0, sent_at: entry.at, state_at: entry.at, state, reason, via: [] });
     made.dataset.once = entry.once;
     delete made.dataset.position;
     const details = made.querySelector(".details");

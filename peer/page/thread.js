@@ -92,6 +92,8 @@ export class Thread {
     let added = 0;
     for (const item of items) {
       if (this.items.has(item.position)) {
+        // The answer to sending may come after the news of what became of it.
+        if (isBehind(item, this.items.get(item.position))) continue;
         this.items.set(item.position, item);
         const shown = this.list.querySelector(`[data-position="${item.position}"]`);
         if (shown) update(shown, item);
@@ -206,6 +208,11 @@ export class Thread {
     }
   }
 }
+
+const STEPS = ["queued", "at_peer", "read"];
+
+/** Whether what is told of a message was overtaken by what is known. */
+const isBehind = (told, known) => STEPS.indexOf(told.state) >= 0 && STEPS.indexOf(told.state) < STEPS.indexOf(known.state);
 
 function line(there, key, className, text) {
   const shown = there.get(key) ?? element("li", { className, textContent: text, dataset: { key } });
