@@ -52,7 +52,8 @@ pub(crate) fn start_telling(global: &Global, file: &File, command: &Command) -> 
     };
     let filter = global.log.as_deref().or(file.log.as_deref()).unwrap_or(usual);
     let traces = traces(global, file, command);
-    telemetry::init(format, &ours(filter), traces.as_ref()).map_err(|error| usage(error.to_string()))
+    let place = telemetry::Place::Stderr;
+    telemetry::init(format, &ours(filter), place, traces.as_ref()).map_err(|error| usage(error.to_string()))
 }
 
 /// Only a bridge has something to trace: the streams that it carries.

@@ -2,12 +2,13 @@
 
 mod traces;
 
-use std::io;
+use std::{fs::File, io, sync::Arc};
 
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing_subscriber::{
     Layer, Registry,
     filter::{self, Targets},
+    fmt::writer::BoxMakeWriter,
     layer::SubscriberExt as _,
     util::SubscriberInitExt as _,
 };
@@ -22,6 +23,15 @@ pub enum Format {
     Text,
     /// One JSON object per line.
     Json,
+}
+
+/// Where log lines go.
+#[derive(Debug)]
+pub enum Place {
+    /// For whoever started the process, or its supervisor.
+    Stderr,
+    /// For a process whose stderr shows something else.
+    File(File),
 }
 
 /// What was started: to be ended by [`Telemetry::flush`].
@@ -57,13 +67,22 @@ pub enum TelemetryError {
 ///
 /// # Errors
 /// [`TelemetryError`]; nothing has changed then.
-pub fn init(format: Format, filter: &str, traces: Option<&Traces>) -> Result<Telemetry, TelemetryError> {
+pub fn init(
+    format: Format,
+    filter: &str,
+    place: Place,
+    traces: Option<&Traces>,
+) -> Result<Telemetry, TelemetryError> {
     let wrong = |source| TelemetryError::Filter { filter: filter.into(), source };
     let targets: Targets = filter.parse().map_err(wrong)?;
     let (sent, provider) = traces.map(traces::layer::<Registry>).transpose()?.unzip();
-    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    let (writer, coloured) = match place {
+        Place::Stderr => (BoxMakeWriter::new(io::stderr), io::IsTerminal::is_terminal(&io::stderr())),
+        Place::File(file) => (BoxMakeWriter::new(Arc::new(file)), false),
+    };
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer);
     let lines = match format {
-        Format::Text => lines.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).boxed(),
+        Format::Text => lines.with_ansi(coloured).boxed(),
         Format::Json => lines.json().flatten_event(true).boxed(),
     };
     // Somebody who embeds a node may have a subscriber of their own: theirs counts.
