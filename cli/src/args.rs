@@ -10,9 +10,9 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 pub(crate) use ask::{
-    About, Completions, DataArgs, Delete, Demo, Doctor, Export, Identity, IdentityCommand, IdentityFile,
-    Inbox, Invite, Join, Link, LinkCommand, LinkTarget, Man, Open, Policy, PolicyCommand, ReadArgs, Rename,
-    RuleCommand, Search, Send, Trust, TrustCommand, TrustNode, Verify, Who,
+    About, Chat, Completions, DataArgs, Delete, Demo, Doctor, Export, Identity, IdentityCommand,
+    IdentityFile, Inbox, Invite, Join, Link, LinkCommand, LinkTarget, Man, Open, Policy, PolicyCommand,
+    ReadArgs, Rename, RuleCommand, Search, Send, Trust, TrustCommand, TrustNode, Verify, Who,
 };
 pub(crate) use run::{BridgeArgs, Listen, PeerArgs, Retain, Ui};
 pub(crate) use topology::{
@@ -26,6 +26,7 @@ const HELP: &str = "\
 Start here:
   causeway demo                             see two networks, two bridges and a conversation across them
   causeway peer --name anna --network home  a peer of your own
+  causeway chat                             people and conversations in the terminal
   causeway send ben \"hello\"                 from another terminal
 
 The options of `peer` and `bridge`, and those of logging, can also be set in the environment, as CAUSEWAY_ and their
@@ -91,6 +92,14 @@ pub(crate) enum Command {
         after_help = "Example:\n  causeway peer --name anna --network home\n  causeway peer --name carla --network cloud --bridge 10.0.0.5:30012"
     )]
     Peer(Box<PeerArgs>),
+    /// Chat in the terminal, with the peer that runs, or one of its own
+    #[command(
+        after_help = "It uses the peer of --data or --name, else the only one that runs. Where none runs, it is one itself, with all \
+                      options of `causeway peer`, as long as the screen is open; then it logs to chat.log in the data \
+                      directory. `?` shows the keys and the commands.\n\nExample:\n  causeway chat\n  causeway chat ben\n  \
+                      causeway chat --name anna --network home"
+    )]
+    Chat(Box<Chat>),
     /// Print the node id of a data directory, making an identity if there is none
     #[command(after_help = "Example:\n  causeway id --data ~/.local/share/causeway/peer-anna")]
     Id(DataArgs),

@@ -1,6 +1,7 @@
 //! One file per command.
 
 mod bridge;
+mod chat;
 mod decide;
 mod demo;
 mod doctor;
@@ -32,6 +33,10 @@ use crate::{
 /// Runs what was typed.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let file = file::read(args.global.config.as_deref())?;
+    // Whatever it logs must not reach the screen: it says itself where it goes.
+    if let Command::Chat(chat) = args.command {
+        return Box::pin(chat::run(*chat, &args.global, file)).await;
+    }
     let telemetry = settings::start_telling(&args.global, &file, &args.command)?;
     let outcome = run_command(args.command, file).await;
     telemetry.flush();
@@ -40,6 +45,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
 
 async fn run_command(command: Command, file: File) -> anyhow::Result<()> {
     match command {
+        Command::Chat(_) => Ok(()),
         Command::Demo(demo) => demo::run(demo).await,
         Command::Bridge(bridge) => bridge::run(settings::bridge(*bridge, file.bridge)?).await,
         Command::Peer(peer) => peer::run(settings::peer(*peer, file.peer)?).await,

@@ -76,10 +76,16 @@ pub(crate) fn of_files(given: Option<&Path>) -> anyhow::Result<PathBuf> {
     }
 }
 
-fn running(kind: Option<Kind>) -> anyhow::Result<Vec<PathBuf>> {
+/// The data directories of the nodes that run, of a kind.
+pub(crate) fn running(kind: Option<Kind>) -> anyhow::Result<Vec<PathBuf>> {
     let mut all = all(kind)?;
-    all.retain(|data| UnixStream::connect(socket_path::of(data)).is_ok());
+    all.retain(|data| is_running(data));
     Ok(all)
+}
+
+/// Whether the node of a data directory runs.
+pub(crate) fn is_running(data: &Path) -> bool {
+    UnixStream::connect(socket_path::of(data)).is_ok()
 }
 
 /// The data directories there are, of a kind.

@@ -55,7 +55,8 @@ pub(crate) fn code(outcome: anyhow::Result<()>) -> ExitCode {
     ExitCode::from(failure(&error) as u8)
 }
 
-fn sentence(error: &anyhow::Error) -> String {
+/// The error and its causes in a sentence.
+pub(crate) fn sentence(error: &anyhow::Error) -> String {
     error
         .chain()
         .map(|cause| cause.downcast_ref::<Status>().map_or_else(|| cause.to_string(), status_sentence))
@@ -69,7 +70,8 @@ fn sentence(error: &anyhow::Error) -> String {
         })
 }
 
-fn status_sentence(status: &Status) -> String {
+/// What a node answered, in a sentence.
+pub(crate) fn status_sentence(status: &Status) -> String {
     if status.code() == Code::Unimplemented {
         return "the node of that directory is of another kind: this command asks a bridge what only bridges know, or a peer what only peers know".into();
     }

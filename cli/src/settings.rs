@@ -42,10 +42,6 @@ pub(crate) struct BridgeSettings {
 
 /// Starts logging, and sending traces, as asked for.
 pub(crate) fn start_telling(global: &Global, file: &File, command: &Command) -> anyhow::Result<Telemetry> {
-    let format = match global.log_format.or(file.log_format) {
-        Some(LogFormat::Json) => telemetry::Format::Json,
-        Some(LogFormat::Text) | None => telemetry::Format::Text,
-    };
     let usual = match command {
         Command::Bridge(_) | Command::Peer(_) => NODE_FILTER,
         _ => COMMAND_FILTER,
@@ -53,7 +49,23 @@ pub(crate) fn start_telling(global: &Global, file: &File, command: &Command) -> 
     let filter = global.log.as_deref().or(file.log.as_deref()).unwrap_or(usual);
     let traces = traces(global, file, command);
     let place = telemetry::Place::Stderr;
-    telemetry::init(format, &ours(filter), place, traces.as_ref()).map_err(|error| usage(error.to_string()))
+    telemetry::init(format(global, file), &ours(filter), place, traces.as_ref())
+        .map_err(|error| usage(error.to_string()))
+}
+
+/// Starts logging into a file what a node that runs logs, for a process whose stderr is a screen.
+pub(crate) fn tell_into(global: &Global, file: &File, log: std::fs::File) -> anyhow::Result<Telemetry> {
+    let filter = global.log.as_deref().or(file.log.as_deref()).unwrap_or(NODE_FILTER);
+    let place = telemetry::Place::File(log);
+    telemetry::init(format(global, file), &ours(filter), place, None)
+        .map_err(|error| usage(error.to_string()))
+}
+
+fn format(global: &Global, file: &File) -> telemetry::Format {
+    match global.log_format.or(file.log_format) {
+        Some(LogFormat::Json) => telemetry::Format::Json,
+        Some(LogFormat::Text) | None => telemetry::Format::Text,
+    }
 }
 
 /// Only a bridge has something to trace: the streams that it carries.

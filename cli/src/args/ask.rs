@@ -6,11 +6,21 @@ use clap::{Args as ClapArgs, Subcommand};
 use discovery::Target;
 use identity::NodeId;
 
+use super::run::PeerArgs;
+
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Demo {
     /// End once every step was verified: with 0, or at the first step that failed with its name
     #[arg(long)]
     pub(crate) exit: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Chat {
+    /// With whom: a name, a node id, or the beginning of either (default: whom you talked to last)
+    pub(crate) to: Option<String>,
+    #[command(flatten)]
+    pub(crate) peer: PeerArgs,
 }
 
 /// Whose data directory.

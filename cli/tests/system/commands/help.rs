@@ -7,6 +7,7 @@ const COMMANDS: &[&[&str]] = &[
     &["demo"],
     &["bridge"],
     &["peer"],
+    &["chat"],
     &["id"],
     &["identity", "export"],
     &["identity", "import"],
