@@ -7,6 +7,7 @@ mod identities;
 mod logs;
 mod nodes;
 mod precedence;
+mod screen;
 mod topology;
 
 use serde_json::Value;
