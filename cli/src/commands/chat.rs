@@ -12,6 +12,7 @@ mod conversation;
 mod effect;
 mod event;
 mod export;
+mod measure;
 mod model;
 mod outbox;
 mod panel;

@@ -6,7 +6,8 @@ use super::{Link, Model};
 use crate::commands::chat::{
     conversation::{Conversation, Scroll},
     effect::{Effect, Want},
-    transcript::{self, Entry, Setting},
+    measure::Measure,
+    transcript::{Entry, Setting},
 };
 
 /// Messages that are loaded at first, and the most that come at once.
@@ -72,16 +73,14 @@ impl Model {
         if talk.scroll == Scroll::Bottom && !talk.newer && talk.items().count() >= 2 * view {
             return;
         }
-        let heights = self.heights();
-        let total: usize = heights.iter().map(|(_, height)| height).sum();
-        let offset = self.offset(&heights);
-        let want = if talk.older && total < offset + 2 * view {
-            talk.first().map(Want::Before)
-        } else if talk.newer && offset < view {
-            talk.last().map(Want::After)
-        } else {
-            None
-        };
+        let want = self.measured(|measure| {
+            let edge = measure.edge(talk.scroll)?;
+            if talk.older && measure.up(edge, 2 * view).1 < 2 * view {
+                return talk.first().map(Want::Before);
+            }
+            let near = talk.newer && measure.down(edge, view).1 < view;
+            talk.last().filter(|_| near).map(Want::After)
+        });
         if let (Some(want), Some(peer)) = (want, self.open.clone()) {
             self.load(peer, want);
         }
@@ -130,53 +129,33 @@ impl Model {
         })
     }
 
-    fn heights(&self) -> Vec<(u64, usize)> {
+    /// Calls `with` with the measures of the open conversation.
+    fn measured<T>(&self, with: impl FnOnce(&Measure<'_>) -> T) -> T {
         let entries = self.entries();
-        let before = std::iter::once(None).chain(entries.iter().copied().map(Some));
-        self.with_setting(|setting| {
-            let pairs = entries.iter().zip(before);
-            pairs
-                .map(|(entry, before)| (entry.position(), transcript::lines(*entry, before, setting).len()))
-                .collect()
-        })
+        self.with_setting(|setting| with(&Measure { entries: &entries, setting, view: self.view_height() }))
     }
 
     fn view_height(&self) -> usize {
         usize::from(self.areas().body.height)
     }
 
-    /// How many lines are below the view.
-    fn offset(&self, heights: &[(u64, usize)]) -> usize {
-        let Some(Scroll::At { position, hidden }) = self.open_talk().map(|talk| talk.scroll) else {
-            return 0;
-        };
-        let below = heights.iter().rev().take_while(|(other, _)| *other > position);
-        below.map(|(_, height)| height).sum::<usize>() + hidden
-    }
-
-    fn set_offset(&mut self, heights: &[(u64, usize)], offset: usize) {
-        let total: usize = heights.iter().map(|(_, height)| height).sum();
-        let mut rest = offset.min(total.saturating_sub(self.view_height()));
-        let mut scroll = Scroll::Bottom;
-        if rest > 0 {
-            for (position, height) in heights.iter().rev() {
-                if rest < *height {
-                    scroll = Scroll::At { position: *position, hidden: rest };
-                    break;
-                }
-                rest -= height;
-            }
-        }
-        if let Some(talk) = self.open_talk_mut() {
+    /// Looks elsewhere in the open conversation.
+    fn look(&mut self, place: impl FnOnce(&Measure<'_>, Scroll) -> Option<Scroll>) {
+        let Some(scroll) = self.open_talk().map(|talk| talk.scroll) else { return };
+        let scroll = self.measured(|measure| place(measure, scroll));
+        if let (Some(talk), Some(scroll)) = (self.open_talk_mut(), scroll) {
             talk.scroll = scroll;
         }
     }
 
     /// Up is more.
     pub(super) fn scroll_by(&mut self, lines: isize) {
-        let heights = self.heights();
-        let offset = self.offset(&heights).saturating_add_signed(lines);
-        self.set_offset(&heights, offset);
+        self.look(|measure, scroll| {
+            let edge = measure.edge(scroll)?;
+            let count = lines.unsigned_abs();
+            let (edge, _) = if lines > 0 { measure.up(edge, count) } else { measure.down(edge, count) };
+            Some(measure.scroll(edge))
+        });
     }
 
     /// Back to the newest message.
@@ -196,10 +175,10 @@ impl Model {
         let Some(talk) = self.open_talk_mut().filter(|talk| talk.loaded && unread > 0) else { return };
         talk.unread_from = talk.nth_incoming_from_end(unread);
         let Some(from) = talk.unread_from else { return };
-        let heights = self.heights();
-        let behind: usize =
-            heights.iter().filter(|(position, _)| *position >= from).map(|(_, height)| height).sum();
-        self.set_offset(&heights, behind.saturating_sub(self.view_height()));
+        self.look(|measure, _| {
+            let (edge, _) = measure.down(measure.above(from), measure.view);
+            Some(measure.scroll(edge))
+        });
     }
 
     /// Goes to a message of somebody.
@@ -216,11 +195,10 @@ impl Model {
 
     /// Brings a message into the middle of the view.
     pub(super) fn show(&mut self, position: u64) {
-        let heights = self.heights();
-        let below: usize =
-            heights.iter().filter(|(other, _)| *other > position).map(|(_, height)| height).sum();
-        let half = self.view_height() / 2;
-        self.set_offset(&heights, below.saturating_sub(half));
+        self.look(|measure, _| {
+            let (edge, _) = measure.down(measure.below(position), measure.view / 2);
+            Some(measure.scroll(edge))
+        });
         if let Some(talk) = self.open_talk_mut() {
             talk.hit = Some(position);
         }
