@@ -8,6 +8,8 @@ use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 const INSTEAD: char = '\u{2426}';
 /// Where the pictures of the controls from U+0000 on begin.
 const PICTURES: u32 = 0x2400;
+/// What no line begins with.
+const CLOSING: &str = "、。，．：；！？）」』】,.:;!?)]}";
 /// Marks upon marks on one letter reach into the lines around it.
 const MOST_MARKS: usize = 3;
 /// As far apart as a tab moves, without a terminal's own idea of it.
@@ -82,7 +84,7 @@ pub(super) fn wrap(text: &str, width: usize, used: usize) -> Vec<String> {
 fn wrap_line(text: &str, width: usize, first: usize, lines: &mut Vec<String>) {
     let (mut line, mut taken, mut room) = (String::new(), 0, first);
     let mut full = false;
-    for word in text.split_word_bounds() {
+    for word in words(text) {
         let wide = word.width();
         let blank = word.chars().all(|c| c == ' ');
         if std::mem::take(&mut full) && !blank {
@@ -115,6 +117,25 @@ fn wrap_line(text: &str, width: usize, first: usize, lines: &mut Vec<String>) {
         }
     }
     lines.push(line);
+}
+
+/// The parts between which a line may be cut: words and the blanks between them, and each character of scripts that need
+/// no blanks, with the marks that must not begin a line.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let mut clusters = rest.grapheme_indices(true);
+        let (_, mut before) = clusters.next()?;
+        let end = clusters.find_map(|(at, cluster)| {
+            let cut = (before == " ") != (cluster == " ")
+                || (before.width() > 1 || cluster.width() > 1) && !CLOSING.contains(cluster);
+            before = cluster;
+            cut.then_some(at)
+        });
+        let (word, left) = rest.split_at(end.unwrap_or(rest.len()));
+        rest = left;
+        Some(word)
+    })
 }
 
 /// The beginning of a text that fits into `width` columns, with an ellipsis where something is missing.
@@ -174,6 +195,8 @@ mod tests {
         assert_eq!(wrap("abcd     efgh", 5, 0), ["abcd", "efgh"]);
         assert_eq!(wrap("abcdefghij", 4, 0), ["abcd", "efgh", "ij"]);
         assert_eq!(wrap("日本語日本語", 5, 0), ["日本", "語日", "本語"]);
+        assert_eq!(wrap("ab 日本。語", 7, 0), ["ab 日", "本。語"]);
+        assert_eq!(wrap("see /verify, now", 11, 0), ["see ", "/verify, ", "now"]);
         assert_eq!(wrap("a\n\nb", 5, 0), ["a", "", "b"]);
         assert_eq!(wrap("日本", 1, 0), ["日", "本"], "what is wider than the screen gets a line of its own");
         for width in 1..20 {
