@@ -106,11 +106,12 @@ impl Model {
             }
             Answer::Page { peer, want, outcome } => match outcome {
                 Ok(page) => self.on_page(&peer, want, page),
+                // Asked for anew once the peer is back.
+                Err(failure) if failure.lost => {}
                 Err(failure) => {
                     if let Some(talk) = self.talks.get_mut(&peer) {
-                        talk.loading = None;
-                        // Not again and again: opening it anew asks anew.
-                        (talk.loaded, talk.older, talk.newer) = (talk.loaded || !failure.lost, false, false);
+                        // Not again and again: what is there is all there is.
+                        (talk.loading, talk.loaded, talk.older, talk.newer) = (None, true, false, false);
                     }
                     self.fail(failure);
                 }

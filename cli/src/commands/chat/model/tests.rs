@@ -206,6 +206,18 @@ fn scrolling_back_loads_what_is_older_and_the_view_stays() {
 }
 
 #[test]
+fn what_was_asked_for_when_the_peer_went_away_is_asked_for_anew() {
+    let mut test = Test::new();
+    test.handle(Event::News(News::Messages(MessageNews { reload: true, ..MessageNews::default() })));
+    test.page(Want::Newest(100), incoming(101..=110, true, false));
+    let want = Want::Before(101);
+    let lost = Event::Answer(Answer::Page { peer: ben(), want, outcome: Err(lost()) });
+    assert_eq!(test.handle(lost), [], "not while nobody answers");
+    test.handle(Event::Down("killed".into()));
+    assert_eq!(test.handle(Event::Up), [Effect::Load { peer: ben(), want }]);
+}
+
+#[test]
 fn a_conversation_opens_where_the_unread_messages_begin() {
     let mut test = Test { model: Model::new(Some("ben".into()), [9; 16], (80, 24)), now_ms: 1 };
     test.handle(Event::Up);
