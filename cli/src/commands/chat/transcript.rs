@@ -69,7 +69,7 @@ pub(super) fn lines(
         lines.push(rule(&day, setting.width).dim());
     }
     if setting.unread_from.is_some_and(|unread| unread == entry.position()) {
-        lines.push(rule("not read yet", setting.width).style(Style::new().red()));
+        lines.push(rule("new messages", setting.width).style(Style::new().red()));
     }
     let (own, said) = match entry {
         Entry::Stored(item) => (item.direction() == Direction::Out, said(item)),

@@ -76,7 +76,7 @@ fn what_nobody_looks_at_is_not_read() {
     // The terminal loses the focus.
     screen.type_in("\u{1b}[O");
     talk.ben.deliver("anna", "are you there?");
-    screen.wait_for(&["not read yet", "are you there?", "(1)"]);
+    screen.wait_for(&["new messages", "are you there?", "(1)"]);
     assert_eq!(talk.states(), ["at_peer"]);
     screen.type_in("\u{1b}[I");
     eventually("ben sees that it was read", || (talk.states() == ["read"]).then_some(()));

@@ -60,7 +60,13 @@ fn line(model: &Model, id: &Bytes, person: &Person, width: u16) -> Line<'static>
         Span::raw(" ".repeat(gap)),
         Span::styled(tail, Style::new().yellow().bold()),
     ]);
-    if chosen { line.reversed() } else { line }
+    if !chosen {
+        return line;
+    }
+    // In one piece: with the colours reversed it would be a patchwork.
+    let spans = line.spans.into_iter().map(|span| Span::raw(span.content).reversed());
+    let line = Line::from_iter(spans);
+    if person.unread > 0 { line.bold() } else { line }
 }
 
 /// Whether somebody is there; the help explains the signs.

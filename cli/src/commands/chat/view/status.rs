@@ -17,6 +17,8 @@ use crate::{
 };
 
 const KEYS: &str = "? help  Tab people";
+/// With so many columns there is room for both sides.
+const ROOMY: u16 = 60;
 
 /// Draws it.
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model) {
@@ -24,11 +26,12 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model) {
     let unread = model.people.unread_beside(model.open.as_ref());
     let right = if unread > 0 { format!("{unread} unread  {KEYS}") } else { KEYS.to_owned() };
     let wanted = u16::try_from(right.width()).unwrap_or(u16::MAX);
-    // What is wrong comes before how things are done.
+    // What came of the last key comes before how things are done; what stays as it is makes room.
+    let shares = model.note.is_none() && area.width >= ROOMY;
     let room = area.width.saturating_sub(u16::try_from(left.width()).unwrap_or(u16::MAX)).saturating_sub(1);
-    let right_width = if wanted <= room { wanted } else { 0 };
+    let right_width = if wanted <= room || shares { wanted } else { 0 };
     let [words, keys] =
-        Layout::horizontal([Constraint::Fill(1), Constraint::Length(right_width)]).areas(area);
+        Layout::horizontal([Constraint::Fill(1), Constraint::Length(right_width)]).spacing(1).areas(area);
     frame.render_widget(Line::styled(text::fitting(&left, usize::from(words.width)), style), words);
     frame.render_widget(Line::from(right).dim(), keys);
 }
