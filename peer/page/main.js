@@ -72,12 +72,15 @@ function onMessages(items) {
 
 function onState(now) {
   const shown = byId("connection");
-  if (shown.dataset.state === now) return;
+  const before = shown.dataset.state;
+  if (before === now) return;
   shown.dataset.state = now;
   say(shown, SAID[now]);
   notice("lost", now === "lost" ? "The connection to your peer is lost; it is tried again by itself. What you write is kept here until then." : null);
   notice("over", now === "over" ? "This session is over. `causeway open` prints a new link on the machine of your peer." : null, "bad");
   if (now === "live") outbox.work();
+  // Nothing was told yet, so what came meanwhile is not told either.
+  if (now === "live" && before === "lost" && live.through === 0 && state.open !== null) thread.open(state.open, {});
 }
 
 // --- what the person does -----------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ mod chat;
 mod help;
 mod identities;
 mod logs;
+mod messenger;
 mod nodes;
 mod precedence;
 mod screen;

@@ -27,6 +27,8 @@ pub(crate) struct Node {
     failed: bool,
     /// Texts by request.
     asked: BTreeMap<u64, (NodeId, String)>,
+    /// What was sent last; whoever sent it lives longer than this process.
+    pub(crate) last: Option<(NodeId, String)>,
     /// What `send` reported as stored.
     pub(crate) promised: Vec<(NodeId, String)>,
     /// Frames and closings for the network.
@@ -45,6 +47,7 @@ impl Node {
             stored: BTreeMap::new(),
             failed: false,
             asked: BTreeMap::new(),
+            last: None,
             promised: Vec::new(),
             outgoing: Vec::new(),
         }
@@ -65,8 +68,21 @@ impl Node {
     }
 
     pub(crate) fn send(&mut self, request: u64, to: NodeId, text: String, now: u64) {
+        self.last = Some((to, text.clone()));
+        self.ask(request, to, text, now);
+    }
+
+    /// What whoever did not hear the answer does: asks for the same message again.
+    pub(crate) fn send_again(&mut self, request: u64, now: u64) {
+        if let Some((to, text)) = self.last.clone() {
+            self.ask(request, to, text, now);
+        }
+    }
+
+    fn ask(&mut self, request: u64, to: NodeId, text: String, now: u64) {
+        let once = Bytes::from(text.clone());
         self.asked.insert(request, (to, text.clone()));
-        self.handle(Input::Send { request, to, text, once: Bytes::new() }, now);
+        self.handle(Input::Send { request, to, text, once }, now);
     }
 
     pub(crate) fn handle(&mut self, input: Input, now: u64) {
@@ -96,7 +112,9 @@ impl Node {
             Output::Close { session, .. } => self.outgoing.push((session, None)),
             Output::Queued { request, .. } => {
                 let asked = self.asked.remove(&request).expect("a request is answered once");
-                self.promised.push(asked);
+                if !self.promised.contains(&asked) {
+                    self.promised.push(asked);
+                }
             }
             Output::Rejected { request, .. } => {
                 self.asked.remove(&request).expect("a request is answered once");

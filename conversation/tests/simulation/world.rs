@@ -55,7 +55,11 @@ impl World {
         self.now += 1;
         let node = self.random.random_range(0..self.nodes.len());
         match self.random.random_range(0..1000) {
-            0..150 => self.send(node),
+            0..140 => self.send(node),
+            140..150 => {
+                let request = self.number();
+                self.nodes[node].send_again(request, self.now);
+            }
             150..400 => {
                 let count = self.random.random_range(1..8);
                 self.nodes[node].store(count, self.now);
@@ -201,6 +205,8 @@ impl World {
     fn restore(&mut self, node: usize) {
         self.restored = true;
         self.nodes[node].disk = self.nodes[node].backup.clone();
+        // What a history lost with its end, asked for again, is another message.
+        self.nodes[node].last = None;
         self.crash(node);
     }
 

@@ -1,8 +1,10 @@
 //! `Messenger`: sending, reading, status.
 
+mod answers;
+
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use conversation::{Decision, Direction, Epoch, Item, ItemState, Words, limits::MAX_ONCE_BYTES};
+use conversation::{Decision, Words, limits::MAX_ONCE_BYTES};
 use discovery::Announcer;
 use identity::{NodeId, SafetyNumber};
 use proto::{
@@ -13,18 +15,17 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
+use self::answers::{bounded, session_status, through_of};
 use super::{
     ask,
-    convert::inbox_item,
     inbox::Inbox,
     people::People,
     watch::{Watch, profile_of},
 };
 use crate::{
-    command::{Command, Sent, SessionView},
+    command::Command,
     limits::{
-        FOUND_MOST, FOUND_USUAL, INBOX_CHUNK, MAX_FOLLOWERS, MAX_WAIT, MESSAGES_MOST, MESSAGES_USUAL,
-        WATCH_QUEUE,
+        FOUND_MOST, FOUND_USUAL, INBOX_CHUNK, MAX_FOLLOWERS, MESSAGES_MOST, MESSAGES_USUAL, WATCH_QUEUE,
     },
     naming::Naming,
     page::PageLinks,
@@ -91,50 +92,6 @@ impl MessengerControl {
     fn place(&self) -> Result<OwnedSemaphorePermit, Status> {
         let place = Arc::clone(&self.readers).try_acquire_owned();
         place.map_err(|_| Status::resource_exhausted("too many follow this peer at once; end one of them"))
-    }
-
-    async fn with_faces(&self, items: Vec<Item>) -> Result<Vec<control::InboxItem>, Status> {
-        let peers: BTreeSet<_> = items.iter().flat_map(|item| [item.id.sender, item.id.recipient]).collect();
-        let peers = peers.into_iter().collect();
-        let faces = ask(&self.commands, |reply| Command::Faces { peers, reply }).await?;
-        Ok(items.into_iter().map(|item| inbox_item(item, &faces)).collect())
-    }
-
-    async fn decide(&self, peer: String, decision: Decision) -> Result<NodeId, Status> {
-        let peer = self.resolve(peer).await?;
-        ask(&self.commands, |reply| Command::Decide { peer, decision, reply }).await??;
-        Ok(peer)
-    }
-
-    /// The message as it is after waiting for its delivery.
-    async fn wait(&self, sent: Sent, text: String, wait: Duration) -> Result<control::InboxItem, Status> {
-        let mut item = Item {
-            id: sent.id,
-            position: sent.position,
-            direction: Direction::Out,
-            text: Some(text),
-            unknown_content: 0,
-            sent_at_ms: sent.sent_at_ms,
-            state: ItemState::Queued,
-            state_at_ms: sent.sent_at_ms,
-            via: Vec::new(),
-        };
-        if !wait.is_zero() {
-            let delivered = ask(&self.commands, |reply| Command::AwaitDelivery { id: sent.id, reply });
-            if let Ok(Ok(outcome)) = tokio::time::timeout(wait.min(MAX_WAIT), delivered).await {
-                (item.id, item.state) = match outcome {
-                    Some(id) => (id, ItemState::AtPeer),
-                    None => (sent.id, ItemState::Refused("the peer will not take it".to_owned())),
-                };
-                item.state_at_ms = wall::now_ms();
-            }
-        }
-        let peers = vec![sent.id.sender, sent.id.recipient];
-        let faces = ask(&self.commands, |reply| Command::Faces { peers, reply }).await?;
-        if item.state == ItemState::AtPeer {
-            item.via = faces.get(&sent.id.recipient).map(|face| face.via.clone()).unwrap_or_default();
-        }
-        Ok(inbox_item(item, &faces))
     }
 }
 
@@ -336,35 +293,5 @@ impl Messenger for MessengerControl {
         let off = "the page of this peer is switched off (`--ui off`); start it without that, or use `causeway chat`";
         let links = self.links.as_ref().ok_or_else(|| Status::failed_precondition(off))?;
         Ok(Response::new(links.link()))
-    }
-}
-
-/// How many are given, of those asked for.
-fn bounded(asked: u32, usual: usize, most: usize) -> usize {
-    match usize::try_from(asked).unwrap_or(usize::MAX) {
-        0 => usual,
-        asked => asked.min(most),
-    }
-}
-
-/// Up to which message is to be marked; `None` stands for all.
-fn through_of(epoch: &[u8], through: u64) -> Result<Option<(Epoch, u64)>, Status> {
-    if epoch.is_empty() {
-        return Ok(None);
-    }
-    let wrong = || Status::invalid_argument("an epoch has 16 bytes; take it from the message");
-    Epoch::parse(epoch).map(|epoch| Some((epoch, through))).ok_or_else(wrong)
-}
-
-fn session_status(session: &SessionView) -> control::SessionStatus {
-    control::SessionStatus {
-        node_id: session.peer.to_bytes(),
-        name: session.name.clone(),
-        via: session.path.hops().iter().map(|hop| hop.to_bytes()).collect(),
-        round_trip_us: session.round_trip_us,
-        since: wall::rfc3339(session.since_ms),
-        key_exchange: session.key_exchange.clone(),
-        skew_ms: session.skew_ms,
-        typing: session.typing,
     }
 }
