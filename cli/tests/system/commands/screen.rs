@@ -107,6 +107,8 @@ fn commands_show_what_the_other_commands_tell() {
     screen.resize(60, 20);
     screen.wait_for(&["Keys", "ben"]);
     screen.type_in("\u{1b}");
+    // Typed on at once, the escape would be taken for the beginning of Alt and a letter.
+    screen.wait_without("Keys");
     screen.wait_for(&["needle"]);
     screen.resize(110, 40);
     screen.type_in("/search NEEDLE\r");
