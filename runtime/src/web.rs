@@ -6,6 +6,7 @@
 //! its own scripts and is shown in no frame ([`guarded`]).
 
 pub mod answer;
+mod files;
 mod gate;
 mod headers;
 mod host;
@@ -15,6 +16,7 @@ mod session;
 
 pub use axum;
 
+pub use files::{PageFile, files};
 pub use gate::{Gate, LINK_LIFETIME, MAX_OPEN_LINKS, SESSION_LIFETIME, Seal};
 pub use headers::guarded;
 pub use host::own_host;

@@ -1,48 +1,31 @@
-//! The files of the page, part of the program. Nothing is built: they are what the browser runs.
+//! The files of the page.
 
-use runtime::web::axum::{Router, extract::Path, response::IntoResponse, routing::get};
-use tonic::codegen::http::{StatusCode, header::CONTENT_TYPE};
-
-const SCRIPT: &str = "text/javascript; charset=utf-8";
+use runtime::web::{self, PageFile, axum::Router};
 
 macro_rules! files {
-    ($($name:literal: $kind:expr),+ $(,)?) => {
-        &[$(($name, $kind, include_str!(concat!("../../page/", $name)))),+]
+    ($($name:literal),+ $(,)?) => {
+        &[$(PageFile { name: $name, text: include_str!(concat!("../../page/", $name)) }),+]
     };
 }
 
-/// Name, type, contents.
-const FILES: &[(&str, &str, &str)] = files! {
-    "style.css": "text/css; charset=utf-8",
-    "icon.svg": "image/svg+xml",
-    "main.js": SCRIPT,
-    "bridge.js": SCRIPT,
-    "camera.js": SCRIPT,
-    "time.js": SCRIPT,
-    "timeline.js": SCRIPT,
-    "layout.js": SCRIPT,
-    "graph.js": SCRIPT,
-    "links.js": SCRIPT,
-    "events.js": SCRIPT,
-    "nodes.js": SCRIPT,
-    "selection.js": SCRIPT,
-    "difference.js": SCRIPT,
-    "dom.js": SCRIPT,
+const FILES: &[PageFile] = files! {
+    "style.css",
+    "icon.svg",
+    "main.js",
+    "bridge.js",
+    "camera.js",
+    "time.js",
+    "timeline.js",
+    "layout.js",
+    "graph.js",
+    "links.js",
+    "events.js",
+    "nodes.js",
+    "selection.js",
+    "difference.js",
+    "dom.js",
 };
 
-const INDEX: &str = include_str!("../../page/index.html");
-
 pub(super) fn routes() -> Router {
-    Router::new()
-        .route("/", get(async || ([(CONTENT_TYPE, "text/html; charset=utf-8")], INDEX)))
-        .route("/page/{name}", get(file))
-        .fallback(async || (StatusCode::NOT_FOUND, "here are /, /metrics and /healthz\n"))
-}
-
-async fn file(Path(name): Path<String>) -> impl IntoResponse {
-    let found = FILES.iter().find(|(known, ..)| *known == name);
-    found.map_or_else(
-        || (StatusCode::NOT_FOUND, "no such file\n").into_response(),
-        |(_, kind, text)| ([(CONTENT_TYPE, *kind)], *text).into_response(),
-    )
+    web::files(include_str!("../../page/index.html"), FILES, "here are /, /metrics and /healthz\n")
 }
