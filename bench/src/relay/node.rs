@@ -52,7 +52,7 @@ impl Node {
         Self::begin(program, data, arguments)?.ready().await
     }
 
-    /// Starts a node without waiting: it can be asked once it is [`ready`](Self::ready).
+    /// Starts a node without waiting: it can be asked once it is [`ready`](Starting::ready).
     pub(crate) fn begin(program: &Path, data: &Path, arguments: &[&str]) -> anyhow::Result<Starting> {
         let id = identity_of(data)?;
         Ok(Starting { id, data: data.to_owned(), child: spawn(program, data, arguments)? })
