@@ -200,7 +200,7 @@ def main() -> int:
                 try:
                     part(stage)
                 except Exception as error:  # One part that fails must not keep the others from being tried.
-                    print(f"not ok: {part.__name__}: {error}", flush=True)
+                    print(f"not ok: {part.__name__}: {type(error).__name__} {error}", flush=True)
                     stage.tell_logs()
                     failed += 1
     print(f"{'all facts hold' if not failed else f'{failed} parts failed'}, {time.monotonic() - started:.0f} s")

@@ -1,1 +1,1 @@
-"""A Causeway peer in Python, written from the protocol's description alone."""
+"""A Causeway peer in Python, written from the protocol's description."""
