@@ -53,7 +53,11 @@ async fn assert_shown(home: &Node, cloud: &Node, began: &str) {
     // The other one keeps everything, and neither takes the other for a liar or sends what was sent.
     let kept = cloud.status().await;
     assert_eq!((kept.retain_ms, kept.retain_journal_ms), (0, 0));
-    assert!(kept.warnings.is_empty() && status.warnings.is_empty(), "{kept:?} {status:?}");
+    for status in [&kept, &status] {
+        // What the kernel gives for buffers is the machine's.
+        let of_others = status.warnings.iter().filter(|warning| !warning.contains("socket buffers"));
+        assert_eq!(of_others.count(), 0, "{status:?}");
+    }
     for node in [home, cloud] {
         let text = node.http("/metrics").await;
         assert!(text.contains("causeway_bridge_core{what=\"segments_invalid\"} 0"), "{text}");
