@@ -20,18 +20,34 @@ export function say(target, text) {
   if (target.textContent !== text) target.textContent = text;
 }
 
-/** Makes the children of a list those of `wanted`, in that order, moving as few as possible. */
+/** Makes the children of a list those of `wanted`, in that order, moving as few as possible: what moves loses its place. */
 export function arrange(list, wanted) {
+  const keep = new Set(wanted);
+  for (const child of [...list.children]) if (!keep.has(child)) child.remove();
   let next = list.firstElementChild;
   for (const child of wanted) {
+    // Somebody who goes down lets the others stay.
+    if (next !== null && next !== child && next.nextElementSibling === child) {
+      const down = next;
+      next = child;
+      list.append(down);
+    }
     if (child === next) next = next.nextElementSibling;
     else list.insertBefore(child, next);
   }
-  while (next) {
-    const gone = next;
-    next = next.nextElementSibling;
-    gone.remove();
-  }
+}
+
+/** Copies a text; gives whether that worked. Without TLS and away from this machine, browsers know only the old way. */
+export async function copy(text) {
+  if (navigator.clipboard) return navigator.clipboard.writeText(text).then(() => true, () => false);
+  const before = document.activeElement;
+  const field = element("textarea", { value: text, className: "unseen" });
+  (document.querySelector("dialog[open]") ?? document.body).append(field);
+  field.select();
+  const done = document.execCommand("copy");
+  field.remove();
+  before?.focus();
+  return done;
 }
 
 /** A QR code from its rows of 0 and 1, with the margin of four modules that readers need. */

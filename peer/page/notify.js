@@ -1,48 +1,56 @@
 // Notifications, if the person allows them: only while the page is hidden, the text only if they chose so.
 
-import { byId } from "./dom.js";
-import { called } from "./text.js";
+import { byId, spaced } from "./dom.js";
+import { keep, kept } from "./kept.js";
+import { clean } from "./text.js";
 
 const KEYS = { notify: "causeway.notify", "notify-text": "causeway.notify-text" };
+const PACE_MS = 1000;
+const LETTERS = 200;
 
 export class Notify {
   /** @param {(id: string) => void} choose */
   constructor(choose) {
     this.choose = choose;
+    this.waiting = new Map();
+    this.sayAll = spaced(PACE_MS, () => this.say());
     for (const [id, key] of Object.entries(KEYS)) {
       const box = byId(id);
-      box.checked = kept(key);
+      box.checked = kept(key) === "yes";
       box.addEventListener("change", () => this.change(box, key));
     }
     byId("notify").disabled = !("Notification" in window);
+    this.show();
+  }
+
+  show() {
+    byId("notify-text").disabled = !byId("notify").checked;
   }
 
   async change(box, key) {
     if (box.id === "notify" && box.checked && (await Notification.requestPermission()) !== "granted") box.checked = false;
-    try {
-      localStorage.setItem(key, box.checked ? "yes" : "");
-    } catch {
-      // It lasts as long as the page.
-    }
+    this.show();
+    keep(key, box.checked ? "yes" : "");
   }
 
   hear(item, person) {
-    const wanted = byId("notify").checked && "Notification" in window && Notification.permission === "granted";
-    if (!wanted || document.visibilityState === "visible" || person === undefined || person.blocked) return;
-    const body = byId("notify-text").checked ? item.text.slice(0, 200) : "wrote to you";
-    const shown = new Notification(called(person), { body, tag: item.peer, icon: "/page/icon.svg" });
-    shown.onclick = () => {
-      window.focus();
-      this.choose(item.peer);
-      shown.close();
-    };
+    const isWanted = byId("notify").checked && "Notification" in window && Notification.permission === "granted";
+    if (!isWanted || document.visibilityState === "visible" || person === undefined || person.blocked) return;
+    this.waiting.set(person.id, { item, person });
+    this.sayAll();
   }
-}
 
-function kept(key) {
-  try {
-    return localStorage.getItem(key) === "yes";
-  } catch {
-    return false;
+  /** One for each person, however much came. */
+  say() {
+    for (const { item, person } of this.waiting.values()) {
+      const body = byId("notify-text").checked && item.text !== "" ? clean(item.text.slice(0, LETTERS)) : "wrote to you";
+      const shown = new Notification(person.called, { body, tag: person.id, icon: "/page/icon.svg" });
+      shown.onclick = () => {
+        window.focus();
+        this.choose(person.id);
+        shown.close();
+      };
+    }
+    this.waiting.clear();
   }
 }

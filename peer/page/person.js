@@ -1,6 +1,7 @@
 // What is said about a person.
 
-import { ago, called, clean } from "./text.js";
+import { called, clean } from "./text.js";
+import { roundTrip, since, span } from "./time.js";
 
 /** Beyond this, times that the other's clock gave mislead. */
 const SKEW_MS = 60000;
@@ -11,12 +12,13 @@ export function way(person) {
   const network = clean(person.network);
   switch (person.state) {
     case "online": {
-      const time = person.rtt_us > 0 ? `, ${milliseconds(person.rtt_us)}` : "";
+      const time = person.rtt_us > 0 ? `, ${roundTrip(person.rtt_us)}` : "";
       if (person.via.length === 0) return `on this network${time}`;
       return `in ${network || "another network"}, across ${bridges(person.via)}${time}`;
     }
     case "asleep": return "asleep: woken when you write";
-    case "left": return `away since ${ago(person.last_seen)}`;
+    case "left": return person.last_seen > 0 ? `away since ${since(person.last_seen)}` : "away";
+    case "gone": return "not there any more";
     default: return "not seen since your peer started";
   }
 }
@@ -26,7 +28,7 @@ function bridges(hops) {
   const names = hops.map((hop) => clean(hop.name)).filter((name) => name !== "");
   const others = hops.length - names.length;
   if (others > 0) names.push(names.length === 0 ? (others === 1 ? "a bridge" : `${others} bridges`) : others === 1 ? "another bridge" : `${others} more`);
-  return names.join(" and ");
+  return names.length < 3 ? names.join(" and ") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
 }
 
 /** The same with what matters in a conversation. */
@@ -44,12 +46,3 @@ export const hue = (id) => [...id.slice(0, 6)].reduce((sum, letter) => sum * 33 
 
 /** The letter in the circle. */
 export const initial = (person) => [...called(person)][0]?.toUpperCase() ?? "?";
-
-const milliseconds = (us) => (us < 10000 ? `${(us / 1000).toFixed(1)} ms` : `${Math.round(us / 1000)} ms`);
-
-function span(ms) {
-  const minutes = Math.round(ms / 60000);
-  if (minutes < 120) return `${minutes} minutes`;
-  const hours = Math.round(minutes / 60);
-  return hours < 48 ? `${hours} hours` : `${Math.round(hours / 24)} days`;
-}

@@ -1,7 +1,7 @@
 // Who one is: name, id, notifications.
 
-import { tell } from "./api.js";
-import { byId, drawCode, open, say } from "./dom.js";
+import { Refused, tell } from "./api.js";
+import { byId, copy, drawCode, open, say } from "./dom.js";
 import { clean, short } from "./text.js";
 
 export class Profile {
@@ -11,11 +11,8 @@ export class Profile {
     this.dialog = byId("profile");
     byId("me").addEventListener("click", () => this.open());
     byId("save-name").addEventListener("click", () => this.save().catch(failed));
-    byId("rename").addEventListener("keydown", (event) => { if (event.key === "Enter") this.save().catch(failed); });
-    byId("copy-id").addEventListener("click", async (event) => {
-      await navigator.clipboard?.writeText(this.me.id).catch(() => {});
-      event.target.textContent = "Copied";
-    });
+    byId("rename").addEventListener("keydown", (event) => { if (event.key === "Enter" && !event.isComposing) this.save().catch(failed); });
+    byId("copy-id").addEventListener("click", async () => say(byId("copy-id"), (await copy(this.me.id)) ? "Copied" : "Not copied: select it instead"));
   }
 
   hear(me) {
@@ -29,6 +26,7 @@ export class Profile {
   open() {
     if (this.me === null) return;
     byId("rename").value = this.me.name;
+    this.note();
     say(byId("copy-id"), "Copy the id");
     drawCode(this.dialog.querySelector(".code"), this.me.code);
     open(this.dialog);
@@ -36,7 +34,18 @@ export class Profile {
 
   async save() {
     const name = byId("rename").value.trim();
-    if (name !== this.me.name) await tell("rename", { name });
-    this.dialog.close();
+    try {
+      if (name !== this.me.name) await tell("rename", { name });
+      this.dialog.close();
+    } catch (error) {
+      if (!(error instanceof Refused) || error.status === 401) throw error;
+      this.note(error.sentence);
+    }
+  }
+
+  /** What is said under the name: about names, or what is wrong with this one. */
+  note(wrong = "") {
+    byId("rename-note").classList.toggle("wrong", wrong !== "");
+    say(byId("rename-note"), clean(wrong) || "A name is for people. Others know you by your id, which stays the same.");
   }
 }

@@ -2,7 +2,8 @@
 
 import { ask } from "./api.js";
 import { byId, element, spaced } from "./dom.js";
-import { called, moment, short } from "./text.js";
+import { clean, short } from "./text.js";
+import { ago, moment, said } from "./time.js";
 
 const PACE_MS = 150;
 /** Shorter words are in nearly everything. */
@@ -15,6 +16,7 @@ export class Search {
     this.field = byId("find");
     this.section = byId("found");
     this.list = this.section.querySelector("ul");
+    this.nothing = byId("nothing");
     this.more = byId("more-found");
     const look = spaced(PACE_MS, () => this.look().catch(parts.failed));
     this.field.addEventListener("input", () => { parts.filter(this.field.value); look(); });
@@ -46,22 +48,37 @@ export class Search {
     else this.list.append(...rows);
     this.next = next;
     this.more.hidden = next === 0;
-    this.section.hidden = this.list.childElementCount === 0;
+    this.nothing.hidden = this.list.childElementCount > 0;
+    this.section.hidden = false;
   }
 
   row(item, text) {
     const person = this.parts.people.get(item.peer);
-    const name = person ? called(person) : short(item.peer);
-    const made = element("button", { className: "row", dataset: { found: item.position, peer: item.peer } },
-      element("span"), element("span", { className: "lines" }, element("b", {}, item.out ? "You to " : "", element("bdi", { textContent: name })),
-        element("bdi", { className: "last", textContent: around(item.text, text) }), element("small", { textContent: moment(item.sent_at) })));
-    return element("li", {}, made);
+    const name = element("b", {}, item.out ? "You to " : "", element("bdi", { textContent: person?.called ?? short(item.peer) }));
+    return element("li", {}, element("button", { className: "row hit", dataset: { found: item.position, peer: item.peer } },
+      element("span", { className: "lines" }, name, element("bdi", { className: "last" }, around(item.text, text))),
+      element("span", { className: "side" }, element("time", { textContent: ago(said(item)), title: moment(said(item)) }))));
   }
 }
 
-/** The part of a text in which the first word stands. */
+/** The part of a text in which the longest of the words stands, with all of them marked. */
 function around(text, words) {
-  const place = text.toLowerCase().indexOf(words.toLowerCase().split(/\s+/u)[0]);
+  const wanted = words.toLowerCase().split(/\s+/u);
+  const longest = wanted.toSorted((one, other) => other.length - one.length)[0];
+  const place = text.toLowerCase().indexOf(longest);
   const start = Math.max(0, place - 24);
-  return `${start > 0 ? "…" : ""}${text.slice(start, start + 120).replace(/\s+/gu, " ")}`;
+  const part = `${start > 0 ? "…" : ""}${clean(text.slice(start, start + 160))}`;
+  return marked(part, wanted);
+}
+
+function marked(text, wanted) {
+  const pattern = new RegExp(wanted.map((word) => word.replace(/[\\^$.*+?()[\]{}|]/gu, "\\$&")).join("|"), "giu");
+  const made = [];
+  let end = 0;
+  for (const found of text.matchAll(pattern)) {
+    if (found[0] === "") continue;
+    made.push(text.slice(end, found.index), element("mark", { textContent: found[0] }));
+    end = found.index + found[0].length;
+  }
+  return [...made, text.slice(end)];
 }

@@ -1,227 +1,268 @@
-// The open conversation: a window of its messages, which moves over the whole with the person who reads.
+// The open conversation: a slice of its messages, which moves over the whole with the person who reads.
 
 import { ask } from "./api.js";
-import { byId, element, say } from "./dom.js";
+import { arrange, byId, element, say, spaced } from "./dom.js";
+import { walkMessages } from "./keys.js";
 import { bubble, update } from "./message.js";
-import { dayKey, dayName } from "./text.js";
+import { Slice } from "./slice.js";
+import { dayKey, dayName, said } from "./time.js";
 
 /** Messages in the page at most, and how many come at once. */
-const WINDOW = 300;
+const MOST = 300;
 const STEP = 80;
 /** Nearer to an end than this, more is fetched; nearer to the bottom, one is there. */
-const NEAR_PX = 600;
+const NEAR_PX = 900;
 const BOTTOM_PX = 60;
+const LOOK_MS = 150;
 
 export class Thread {
-  /** @param {{seen: (items: object[]) => void, failed: (error: Error) => void}} told */
+  /** @param {{seen: (peer: string, items: object[]) => void, name: (peer: string) => string, failed: (error: Error) => void}} told */
   constructor(told) {
     this.told = told;
-    this.peer = null;
     this.list = byId("thread");
     this.scroller = byId("scroller");
     this.toEnd = byId("to-end");
+    this.peer = null;
     this.arrived = [];
-    this.reset();
+    this.reset(new Slice());
+    this.look = spaced(LOOK_MS, () => this.see());
     this.scroller.addEventListener("scroll", () => this.onScroll(), { passive: true });
-    new ResizeObserver(() => { if (this.sticks) this.toBottom(); }).observe(this.scroller);
-    this.toEnd.addEventListener("click", () => this.open(this.peer, { unread: 0 }));
+    walkMessages(this.scroller, this.list);
+    const sizes = new ResizeObserver(() => { if (this.sticks) this.toBottom(); });
+    for (const part of [this.scroller, this.list, byId("pending"), byId("typing")]) sizes.observe(part);
+    this.toEnd.addEventListener("click", () => this.goToEnd());
   }
 
-  reset() {
-    this.items = new Map();
-    this.older = false;
-    this.newer = false;
+  reset(slice) {
+    this.slice = slice;
+    this.shown = new Map();
     this.sticks = true;
     this.missed = 0;
-    this.firstUnread = 0;
+    this.seenThrough = 0;
+    this.line = { position: 0, text: "" };
   }
 
   get isAtBottom() {
     return this.scroller.scrollHeight - this.scroller.scrollTop - this.scroller.clientHeight < BOTTOM_PX;
   }
 
-  /** Opens a conversation at its end, or at a message. */
-  async open(peer, { unread = 0, position = 0 }) {
-    const turn = Symbol("turn");
-    Object.assign(this, { peer, turn, busy: true });
-    try {
-      const before = await ask("messages", { peer, before: position === 0 ? 0 : position + 1, limit: STEP });
-      const after = position === 0 ? { messages: [], newer: false } : await ask("messages", { peer, after: position, limit: STEP });
-      if (this.turn !== turn) return;
-      this.reset();
+  get isLookedAt() {
+    return document.visibilityState === "visible" && document.hasFocus();
+  }
+
+  /** Opens a conversation at its end, where the unread ones begin, or at a message: a hit, or where one was. */
+  async open(peer, { unread = 0, position = 0, isHit = false } = {}) {
+    if (this.peer !== peer) {
+      Object.assign(this, { peer, arrived: [], isLoaded: false });
+      this.reset(new Slice());
       this.list.replaceChildren();
-      for (const item of [...before.messages, ...after.messages]) this.items.set(item.position, item);
-      Object.assign(this, { older: before.older, newer: after.newer, sticks: position === 0, firstUnread: firstUnread(before.messages, unread) });
-      this.draw();
-      this.settle(position);
-    } catch (error) {
-      this.told.failed(error);
-    } finally {
-      if (this.turn === turn) this.busy = false;
+      byId("beginning").hidden = true;
+      this.toEnd.hidden = true;
     }
+    await this.exclusively(async (isCurrent) => {
+      const limit = Math.min(MOST, Math.max(STEP, unread + STEP / 4));
+      const before = await ask("messages", { peer, before: position === 0 ? 0 : position + 1, limit });
+      const slice = new Slice(before);
+      if (position !== 0) slice.extend("newer", await ask("messages", { peer, after: position, limit: STEP }));
+      if (!isCurrent()) return;
+      this.reset(slice);
+      this.isLoaded = true;
+      this.list.replaceChildren();
+      this.line = lineOf(slice, position === 0 ? unread : 0);
+      this.draw();
+      this.settle(position, isHit);
+    });
     this.onScroll();
   }
 
-  settle(position) {
-    const found = position === 0 ? null : this.list.querySelector(`[data-position="${position}"]`);
-    const line = this.list.querySelector(".new");
-    if (found) {
-      found.scrollIntoView({ block: "center" });
-      found.querySelector(".bubble").classList.add("found");
-    } else if (line && this.list.getBoundingClientRect().bottom - line.getBoundingClientRect().top > this.scroller.clientHeight) {
-      this.sticks = false;
-      line.scrollIntoView({ block: "start" });
-    } else {
-      this.toBottom();
-    }
-    this.see();
+  /** Reads anew what is shown, where it is shown. */
+  async renew() {
+    if (this.peer === null) return;
+    const top = this.sticks ? null : [...this.list.querySelectorAll("[data-position]")].find((it) => this.isBelowTop(it));
+    await this.open(this.peer, { position: Number(top?.dataset.position ?? 0) });
   }
 
-  /** Messages of this conversation that are new or changed. */
-  hear(items) {
-    this.arrived.push(...items);
-    if (this.frame) return;
-    this.frame = requestAnimationFrame(() => {
-      this.frame = null;
-      this.take(this.arrived.splice(0));
-    });
+  /** To where the newest are. */
+  goToEnd() {
+    if (this.slice.newer) return this.open(this.peer);
+    this.toBottom();
+    this.onScroll();
   }
 
-  take(items) {
-    const atBottom = this.sticks && !this.newer;
-    let added = 0;
-    for (const item of items) {
-      if (this.items.has(item.position)) {
-        // The answer to sending may come after the news of what became of it.
-        if (isBehind(item, this.items.get(item.position))) continue;
-        this.items.set(item.position, item);
-        const shown = this.list.querySelector(`[data-position="${item.position}"]`);
-        if (shown) update(shown, item);
-      } else if (item.position > this.last) {
-        if (!atBottom && (this.newer || this.items.size >= WINDOW)) this.newer = true;
-        else this.items.set(item.position, item);
-        added += 1;
-      }
-    }
-    if (added > 0) {
-      this.trim(atBottom ? "older" : "newer");
-      this.draw();
-      if (atBottom) this.toBottom();
-      else this.missed += added;
-      this.tellMissed();
-    }
-    this.see();
-  }
-
-  tellMissed() {
-    this.toEnd.hidden = this.sticks || this.peer === null;
-    say(this.toEnd, this.missed > 0 ? `${this.missed} new ↓` : "To the end ↓");
-  }
-
-  get last() {
-    return Math.max(0, ...this.items.keys());
-  }
-
-  get first() {
-    return Math.min(...this.items.keys());
-  }
-
-  /** Forgets what is too much at one end. */
-  trim(end) {
-    const positions = [...this.items.keys()].sort((one, other) => one - other);
-    const excess = positions.length - WINDOW;
-    if (excess <= 0) return;
-    const gone = end === "older" ? positions.slice(0, excess) : positions.slice(-excess);
-    gone.forEach((position) => this.items.delete(position));
-    this[end] = true;
-  }
-
-  /** Makes the list what the window holds, and leaves what is there already. */
-  draw() {
-    const there = new Map([...this.list.children].map((child) => [child.dataset.key, child]));
-    const wanted = [];
-    let day = "";
-    for (const item of [...this.items.values()].sort((one, other) => one.position - other.position)) {
-      if (dayKey(item.sent_at) !== day) {
-        day = dayKey(item.sent_at);
-        wanted.push(line(there, `day ${day} ${item.position}`, "day", dayName(item.sent_at)));
-      }
-      if (item.position === this.firstUnread) wanted.push(line(there, "new", "new", "New messages"));
-      const key = String(item.position);
-      const shown = there.get(key) ?? bubble(item);
-      shown.dataset.key = key;
-      wanted.push(shown);
-    }
-    const keep = new Set(wanted);
-    for (const child of [...this.list.children]) if (!keep.has(child)) child.remove();
-    let next = this.list.firstElementChild;
-    for (const child of wanted) {
-      if (child === next) next = next.nextElementSibling;
-      else this.list.insertBefore(child, next);
-    }
-    const beginning = byId("beginning");
-    beginning.hidden = this.older;
-    say(beginning, this.items.size === 0 ? "Nothing was said yet. What you write is stored here first, and sent as soon as they are there." : "This is the beginning.");
-  }
-
-  async onScroll() {
-    this.sticks = this.isAtBottom && !this.newer;
-    if (this.sticks) this.missed = 0;
-    this.tellMissed();
-    this.see();
-    if (this.busy || this.peer === null || this.items.size === 0) return;
-    const { scrollTop, scrollHeight, clientHeight } = this.scroller;
-    if (this.older && scrollTop < NEAR_PX) await this.fetch("older", { before: this.first });
-    else if (this.newer && scrollHeight - scrollTop - clientHeight < NEAR_PX) await this.fetch("newer", { after: this.last });
-  }
-
-  /** Moves the window by a step, and keeps what one reads where it is. */
-  async fetch(end, where) {
-    const { turn, peer } = this;
-    this.busy = true;
+  /** One thing at a time; what arrives meanwhile is taken in afterwards, so that nothing falls between. */
+  async exclusively(work) {
+    const turn = Symbol("turn");
+    this.turn = turn;
     try {
-      const found = await ask("messages", { peer, ...where, limit: STEP });
-      if (this.turn !== turn) return;
-      const anchor = [...this.list.querySelectorAll("[data-position]")].find((it) => it.getBoundingClientRect().bottom > 0);
-      const before = anchor?.getBoundingClientRect().top ?? 0;
-      for (const item of found.messages) this.items.set(item.position, item);
-      this[end] = found[end];
-      this.trim(end === "older" ? "newer" : "older");
-      this.draw();
-      if (anchor?.isConnected) this.scroller.scrollTop += anchor.getBoundingClientRect().top - before;
+      await work(() => this.turn === turn);
     } catch (error) {
       this.told.failed(error);
     } finally {
-      if (this.turn === turn) this.busy = false;
+      if (this.turn === turn) this.turn = null;
+      this.takeSoon();
     }
+  }
+
+  settle(position, isHit) {
+    const found = position === 0 ? null : this.list.querySelector(`[data-position="${position}"]`);
+    const line = this.list.querySelector(".new");
+    this.sticks = false;
+    if (found) {
+      found.scrollIntoView({ block: isHit ? "center" : "start" });
+      if (isHit) found.querySelector(".bubble").classList.add("found");
+    } else if (line && this.list.getBoundingClientRect().bottom - line.getBoundingClientRect().top > this.scroller.clientHeight) {
+      line.scrollIntoView({ block: "start" });
+    } else {
+      this.sticks = true;
+      this.toBottom();
+    }
+  }
+
+  /** Messages that are new or changed. */
+  hear(items) {
+    this.arrived.push(...items.filter((item) => item.peer === this.peer));
+    this.takeSoon();
+  }
+
+  takeSoon() {
+    if (this.frame || this.arrived.length === 0 || !this.isLoaded) return;
+    const take = () => {
+      this.frame = null;
+      if (!this.turn) this.take(this.arrived.splice(0));
+    };
+    // A page that is not seen gets no frames.
+    if (document.visibilityState === "visible") this.frame = requestAnimationFrame(take);
+    else this.frame = setTimeout(take, LOOK_MS);
+  }
+
+  take(items) {
+    const { slice, sticks } = this;
+    let added = 0;
+    for (const item of items) {
+      const became = slice.put(item);
+      const made = this.shown.get(item.position);
+      if (became === "changed" && made) update(made, item);
+      if (became === "new" || became === "beyond") added += 1;
+      if (became === "new" && !item.out && !this.isLookedAt && !this.isUnderLine()) this.line = { position: item.position, text: "New messages" };
+    }
+    if (added > 0) {
+      slice.trim(sticks ? "older" : "newer", MOST);
+      this.draw();
+      if (sticks) this.follow();
+      if (!this.sticks) this.missed += added;
+      this.tellMissed();
+    }
+    this.look();
+  }
+
+  /** Whether the line stands above something that was not looked at: then it stays. */
+  isUnderLine() {
+    return this.line.position > this.seenThrough;
+  }
+
+  tellMissed() {
+    this.toEnd.hidden = this.peer === null || (this.sticks && !this.slice.newer);
+    say(this.toEnd, this.missed > 0 ? `${this.missed} new ↓` : "To the end ↓");
+  }
+
+  /** Makes the list what the slice holds, and leaves what is there already. */
+  draw() {
+    const shown = new Map();
+    const wanted = [];
+    let [day, newest] = ["", null];
+    for (const item of this.slice.items) {
+      const key = dayKey(said(item));
+      if (key !== day) wanted.push(this.separator(shown, `day ${item.position}`, "day", dayName(said(item))));
+      day = key;
+      if (item.position === this.line.position) wanted.push(this.separator(shown, "new", "new", this.line.text));
+      const made = this.shown.get(item.position) ?? bubble(item, item.out ? "You" : this.told.name(item.peer));
+      update(made, item);
+      shown.set(item.position, made);
+      wanted.push(made);
+      if (item.out) newest = made;
+    }
+    if (this.newest !== newest) {
+      this.newest?.classList.remove("newest");
+      newest?.classList.add("newest");
+      this.newest = newest;
+    }
+    this.shown = shown;
+    arrange(this.list, wanted);
+    const beginning = byId("beginning");
+    beginning.hidden = this.slice.older;
+    say(beginning, this.slice.size === 0 ? "Nothing was said yet. What you write is stored here first, and sent as soon as they are there." : "This is the beginning.");
+  }
+
+  separator(shown, key, className, textContent) {
+    const made = this.shown.get(key) ?? element("li", { className, role: "separator" });
+    say(made, textContent);
+    shown.set(key, made);
+    return made;
+  }
+
+  async onScroll() {
+    this.sticks = this.isAtBottom && !this.slice.newer;
+    if (this.sticks) this.missed = 0;
+    this.tellMissed();
+    this.look();
+    if (this.turn || this.peer === null || this.slice.size === 0) return;
+    const { scrollTop, scrollHeight, clientHeight } = this.scroller;
+    if (this.slice.older && scrollTop < NEAR_PX) await this.fetch("older", { before: this.slice.first });
+    else if (this.slice.newer && scrollHeight - scrollTop - clientHeight < NEAR_PX) await this.fetch("newer", { after: this.slice.last });
+  }
+
+  /** Moves the slice by a step, and keeps what one reads where it is. */
+  async fetch(end, where) {
+    await this.exclusively(async (isCurrent) => {
+      const found = await ask("messages", { peer: this.peer, ...where, limit: STEP });
+      if (!isCurrent()) return;
+      const anchor = [...this.list.querySelectorAll("[data-position]")].find((it) => this.isBelowTop(it));
+      const before = anchor?.getBoundingClientRect().top ?? 0;
+      this.slice.extend(end, found);
+      this.slice.trim(end === "older" ? "newer" : "older", MOST);
+      this.draw();
+      if (anchor?.isConnected) this.scroller.scrollTop += anchor.getBoundingClientRect().top - before;
+    });
+  }
+
+  isBelowTop(made) {
+    return made.getBoundingClientRect().bottom > this.scroller.getBoundingClientRect().top;
+  }
+
+  /** Goes with what arrives; while nobody sees the page, no further than to where that began. */
+  follow() {
+    this.toBottom();
+    const line = this.list.querySelector(".new");
+    if (document.visibilityState === "visible" || line === null || !this.isUnderLine()) return;
+    const above = this.scroller.getBoundingClientRect().top - line.getBoundingClientRect().top;
+    if (above <= 0) return;
+    this.sticks = false;
+    this.scroller.scrollTop -= above;
   }
 
   toBottom() {
     this.scroller.scrollTop = this.scroller.scrollHeight;
   }
 
-  /** Tells what stands before the person's eyes: everything up to the end, if that is where they are. */
+  /** Tells what stands before the person's eyes: everything down to the lower edge. */
   see() {
-    const isLooking = document.visibilityState === "visible" && document.hasFocus();
-    if (isLooking && this.peer !== null && this.items.size > 0 && !this.newer && this.isAtBottom) {
-      this.told.seen([...this.items.values()].filter((item) => !item.out));
+    if (!this.isLookedAt || this.peer === null || this.scroller.clientHeight === 0) return;
+    const { items } = this.slice;
+    let end = items.length;
+    if (!this.isAtBottom) {
+      const edge = this.scroller.getBoundingClientRect().bottom;
+      while (end > 0 && (this.shown.get(items[end - 1].position)?.getBoundingClientRect().bottom ?? Infinity) > edge + 1) end -= 1;
     }
+    if (end === 0) return;
+    this.seenThrough = items[end - 1].position;
+    this.told.seen(this.peer, items.slice(0, end).filter((item) => !item.out));
   }
 }
 
-const STEPS = ["queued", "at_peer", "read"];
-
-/** Whether what is told of a message was overtaken by what is known. */
-const isBehind = (told, known) => STEPS.indexOf(told.state) >= 0 && STEPS.indexOf(told.state) < STEPS.indexOf(known.state);
-
-function line(there, key, className, text) {
-  const shown = there.get(key) ?? element("li", { className, textContent: text, dataset: { key } });
-  shown.setAttribute("role", "separator");
-  return shown;
-}
-
-/** The position of the first message that was not read. */
-function firstUnread(items, unread) {
-  const incoming = items.filter((item) => !item.out);
-  return unread > 0 ? (incoming[Math.max(0, incoming.length - unread)]?.position ?? 0) : 0;
+/** Where the unread messages begin, and what is said there. */
+function lineOf(slice, unread) {
+  const incoming = slice.items.filter((item) => !item.out);
+  if (unread === 0 || incoming.length === 0) return { position: 0, text: "" };
+  const isWhole = incoming.length >= unread;
+  return { position: incoming[isWhole ? incoming.length - unread : 0].position, text: isWhole ? "New messages" : `${unread} new messages; the first of them are further up` };
 }

@@ -26,6 +26,13 @@ const FILES: &[PageFile] = files! {
     "profile.js",
     "search.js",
     "notify.js",
+    "time.js",
+    "keys.js",
+    "kept.js",
+    "row.js",
+    "slice.js",
+    "reading.js",
+    "notices.js",
 };
 
 pub(super) fn routes() -> Router {
