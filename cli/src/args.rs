@@ -2,6 +2,7 @@
 
 mod ask;
 mod drop_link;
+mod messenger;
 mod run;
 mod topology;
 
@@ -10,10 +11,11 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 pub(crate) use ask::{
-    About, Chat, Completions, DataArgs, Delete, Demo, Doctor, Export, Identity, IdentityCommand,
-    IdentityFile, Inbox, Invite, Join, Link, LinkCommand, LinkTarget, Man, Open, Policy, PolicyCommand,
-    ReadArgs, Rename, RuleCommand, Search, Send, Trust, TrustCommand, TrustNode, Verify, Who,
+    Completions, DataArgs, Demo, Doctor, Identity, IdentityCommand, IdentityFile, Invite, Join, Link,
+    LinkCommand, LinkTarget, Man, Open, Policy, PolicyCommand, ReadArgs, RuleCommand, Trust, TrustCommand,
+    TrustNode, Who,
 };
+pub(crate) use messenger::{About, Chat, Delete, Export, Inbox, Rename, Search, Send, Verify};
 pub(crate) use run::{BridgeArgs, Listen, PeerArgs, Retain, Ui};
 pub(crate) use topology::{
     DiffArgs, ExportArgs, GraphArgs, GraphFormat, ImportArgs, LogArgs, PathArgs, ReplayArgs, ShowArgs,
