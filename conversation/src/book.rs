@@ -1,6 +1,7 @@
 //! The history for people: which messages each conversation has, and how far each of them is.
 
 mod item;
+mod kept;
 mod line;
 
 use std::collections::BTreeMap;

@@ -8,6 +8,8 @@ use crate::{
     limits::{EPOCHS_PER_SENDER, HOLDINGS_PER_HELLO, RECENT_MESSAGES},
 };
 
+mod kept;
+
 /// Of this many epochs, the newest, recent contents are remembered.
 const EPOCHS_REMEMBERED: usize = 2;
 

@@ -11,6 +11,7 @@
 //! | [`Conversation`] | the machine: [`Input`] in, [`Output`] out |
 //! | [`event`] | how stored events are encoded |
 //! | [`envelope`] | how a message is encoded, checked and read |
+//! | [`Folded`] | what a history folds to, and its checkpoint |
 //! | [`Book`] | the history for people: which messages there are, and the state of each |
 //! | [`Words`] | what is searched for |
 //! | [`limits`] | every bound |
@@ -32,6 +33,7 @@ mod book;
 mod contact;
 pub mod envelope;
 pub mod event;
+mod folded;
 mod ids;
 mod inbound;
 mod io;
@@ -41,9 +43,11 @@ mod machine;
 mod once;
 mod outbound;
 mod state;
+mod steps;
 mod words;
 
 pub use book::{Book, Direction, Item, ItemState};
+pub use folded::Folded;
 pub use ids::{ChainHash, Epoch, Head, MessageId, SessionId};
 pub use io::{Decision, Dialled, Fetched, Input, Output, SendError, SessionKey};
 pub use likeness::same_name;

@@ -8,8 +8,8 @@ use proto::history::v1::{self as history, Event, event::Kind};
 
 use self::session::{Link, Session};
 use crate::{
-    ContactView, Epoch, Input, MessageId, Output, SessionKey, Totals, Warning, contact::Contact, event,
-    limits::MAX_CONTACTS, limits::PENDING_RECORDS, state::State,
+    Book, ContactView, Epoch, Folded, Input, MessageId, Output, SessionKey, Totals, Warning,
+    contact::Contact, event, limits::MAX_CONTACTS, limits::PENDING_RECORDS, state::State,
 };
 
 mod catch_up;
@@ -87,14 +87,10 @@ impl Conversation {
         }
     }
 
-    /// Takes over one stored event. To be called for all of them, in order, before the first input.
-    pub fn replay(&mut self, position: u64, event: &Event) {
-        self.state.apply(position, event);
-    }
-
-    /// Ends the replay.
-    pub fn replayed(&mut self) {
-        self.totals = self.state.totals();
+    /// Goes on with what a history folds to; also gives its table of contents, which the machine does not need.
+    pub fn from_history(me: NodeId, seed: [u8; 32], folded: Folded) -> (Self, Book) {
+        let Folded { state, book } = folded;
+        (Self { totals: state.totals(), state, ..Self::new(me, seed) }, book)
     }
 
     /// Takes one input. `now_ms` is the wall clock, milliseconds since the Unix epoch: for display only.

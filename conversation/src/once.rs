@@ -9,6 +9,8 @@ use crate::{
     limits::{MAX_ONCE_BYTES, ONCE_REMEMBERED},
 };
 
+mod kept;
+
 /// The last ones.
 #[derive(Debug, Default)]
 pub(crate) struct Onces {

@@ -9,6 +9,8 @@ use crate::{
     limits::{CLAIMED_EPOCHS, HOLDINGS_PER_HELLO, WINDOW_BYTES, WINDOW_MESSAGES},
 };
 
+mod kept;
+
 /// Every so many messages the position in the log is remembered, so that one can be found again without reading all.
 const MARK_EVERY: u64 = 256;
 

@@ -13,6 +13,8 @@ use crate::{
     outbound::Waiting,
 };
 
+mod kept;
+
 /// The folded history.
 #[derive(Debug, Default)]
 pub(crate) struct State {

@@ -1,13 +1,12 @@
 //! Small files of settings in the data directory: JSON, replaced as a whole, durable before it counts.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Read as _, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
+    fs::File,
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
-use runtime::Unkept;
+use runtime::{Unkept, replace_file};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::limits::MAX_SETTINGS_FILE;
@@ -62,12 +61,13 @@ pub(crate) fn store_or_later<T: Serialize>(
     let what = path.display().to_string();
     let failed = |source| SettingsError::Io { path: path.clone(), source };
     let target = path.clone();
-    unkept.write(what, move || replace(&target, &text)).map_err(failed)
+    unkept.write(what, move || replace_file(&target, &text)).map_err(failed)
 }
 
 /// Replaces a file: the old content or the new one is there after a crash, never a mixture.
 pub(crate) fn store<T: Serialize>(path: &Path, value: &T) -> Result<(), SettingsError> {
-    replace(path, &encode(path, value)?).map_err(|source| SettingsError::Io { path: path.into(), source })
+    replace_file(path, &encode(path, value)?)
+        .map_err(|source| SettingsError::Io { path: path.into(), source })
 }
 
 fn encode<T: Serialize>(path: &Path, value: &T) -> Result<Vec<u8>, SettingsError> {
@@ -77,20 +77,10 @@ fn encode<T: Serialize>(path: &Path, value: &T) -> Result<Vec<u8>, SettingsError
     Ok(text)
 }
 
-fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
-    let fresh = path.with_extension("new");
-    let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&fresh)?;
-    file.write_all(text)?;
-    file.sync_all()?;
-    fs::rename(&fresh, path)?;
-    match path.parent().map(File::open) {
-        Some(Ok(folder)) => folder.sync_all(),
-        _ => Ok(()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -1,7 +1,6 @@
 //! Reading the history. Everything in here blocks on the disk: to be called on a thread that may.
 
-use bytes::Bytes;
-use conversation::{Book, Conversation, Fetched, event, limits::FETCH_MESSAGES};
+use conversation::{Fetched, event, limits::FETCH_MESSAGES};
 use identity::NodeId;
 use proto::history::v1::{Event, event::Kind};
 use storage::{Damage, Log, ReadError};
@@ -11,28 +10,10 @@ use crate::error::StartError;
 /// The name of the log.
 pub(crate) const LOG: &str = "history";
 
-/// Folds the whole history, and makes its table of contents. A damaged end is cut off first; gives a sentence about it. Nobody is misled by that: each
-/// start opens a new epoch, so no number of a lost message is used again, and those who sent what was received send it
-/// again. Damage with whole records behind it is an error, for cutting would lose these, too.
-pub(crate) fn replay(
-    log: &Log,
-    core: &mut Conversation,
-    book: &mut Book,
-) -> Result<Option<String>, StartError> {
-    let cut = cut_damaged_end(log)?;
-    for entry in log.iter() {
-        let (position, record) = entry.map_err(StartError::reading)?;
-        // A copy, since the records of one block share its memory, and some are kept.
-        let record = Bytes::copy_from_slice(&record);
-        let event = event::decode(record).map_err(|source| StartError::Event { position, source })?;
-        core.replay(position, &event);
-        book.push(position, &event);
-    }
-    core.replayed();
-    Ok(cut)
-}
-
-fn cut_damaged_end(log: &Log) -> Result<Option<String>, StartError> {
+/// Cuts off an end that is damaged; gives a sentence about it. Nobody is misled by that: each start opens a new epoch, so
+/// no number of a lost message is used again, and those who sent what was received send it again. Damage with whole
+/// records behind it stays, for cutting would lose these, too: who reads there is told.
+pub(crate) fn cut_damaged_end(log: &Log) -> Result<Option<String>, StartError> {
     let Some(Damage { position, what }) = damaged_end(log)? else { return Ok(None) };
     log.truncate_after(position - 1)?;
     let sentence = format!(

@@ -16,6 +16,7 @@
 //! | `reader` | the history for readers: parts of it, what is new, search |
 //! | `control` | the services of the local control socket |
 //! | `page` | the page in the browser, and its links |
+//! | `checkpoint` | what saves a start reading the whole history |
 //! | `opening`, `notes` | what lies on the disk, and what the start has to tell |
 //! | `server` | the ports |
 //! | [`limits`] | every bound |
@@ -38,6 +39,7 @@
 
 mod actor;
 mod chat;
+mod checkpoint;
 mod command;
 mod config;
 mod control;

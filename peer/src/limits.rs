@@ -33,6 +33,12 @@ pub const MAX_FOLLOWERS: usize = 64;
 pub const INBOX_CHUNK: usize = 256;
 /// Own messages per follower of the inbox whose last told state is remembered; the oldest give way.
 pub const INBOX_OPEN: usize = 16 * 1024;
+/// Events after the last checkpoint that are worth a new one: reading as many takes a start a few milliseconds.
+pub const CHECKPOINT_EVENTS: u64 = 4_096;
+/// The least time between two checkpoints.
+pub const CHECKPOINT_PAUSE: Duration = Duration::from_secs(30);
+/// The largest checkpoint: a few bytes for each message, and all that waits for its peers.
+pub const MAX_CHECKPOINT_BYTES: u64 = 64 * 1024 * 1024;
 /// Events of the history that are looked at in one step to say what is new, and of which a watcher that comes back is
 /// told one by one.
 pub const NEWS_EVENTS: usize = 4_096;

@@ -74,10 +74,7 @@ impl Naming {
             };
         }
         let changed = Changed { name: name.to_owned(), instead_of: self.told.clone() };
-        let fresh = self.data.join("name.new");
-        fs::write(&fresh, serde_json::to_vec(&changed)?)?;
-        fs::File::open(&fresh)?.sync_all()?;
-        fs::rename(fresh, path)
+        runtime::replace_file(&path, &serde_json::to_vec(&changed)?)
     }
 }
 

@@ -10,7 +10,7 @@ use identity::{
 use runtime::Unkept;
 use storage::{Log, Options, Store};
 
-use crate::{error::StartError, history, wall};
+use crate::{checkpoint::Keeper, error::StartError, history, wall};
 
 /// The directory of the store within the data directory.
 const STORE: &str = "store";
@@ -23,6 +23,7 @@ pub(crate) struct Opened {
     pub(crate) start: u64,
     pub(crate) store: Arc<Store>,
     pub(crate) log: Log,
+    pub(crate) keeper: Keeper,
     pub(crate) core: Conversation,
     pub(crate) book: Book,
     /// What was cut off the history, for status.
@@ -40,10 +41,10 @@ pub(crate) fn open(data: &Path, reserve: u64) -> Result<Opened, StartError> {
     let mut unkept = Unkept::default();
     let start = number(data, &mut unkept)?;
     let log = store.log(history::LOG)?;
-    let mut core = Conversation::new(identity.id(), rand::random());
-    let mut book = Book::default();
-    let cut = history::replay(&log, &mut core, &mut book)?;
-    Ok(Opened { identity, start, store, log, core, book, cut, unkept })
+    let cut = history::cut_damaged_end(&log)?;
+    let keeper = Keeper::new(data, log.clone());
+    let (core, book) = Conversation::from_history(identity.id(), rand::random(), keeper.fold()?);
+    Ok(Opened { identity, start, store, log, keeper, core, book, cut, unkept })
 }
 
 /// The number of this start. A full disk must not keep anybody from reading.

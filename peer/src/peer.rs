@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     actor::{Actor, Inboxes, Parts},
     chat::{ChatService, Incoming},
+    checkpoint::Keeper,
     command::Command,
     config::{self, PeerConfig},
     control::{MessengerControl, MessengerParts, NodeControl},
@@ -43,6 +44,7 @@ pub struct Peer {
     work: TaskGroup,
     discovery: Discovery,
     store: Option<Arc<Store>>,
+    keeper: Keeper,
     stop: CancellationToken,
     links: Option<PageLinks>,
     registry: Arc<Registry>,
@@ -85,7 +87,7 @@ impl Peer {
         listeners: Listeners,
         group: TaskGroup,
     ) -> Result<Self, StartError> {
-        let Opened { identity, start, store, log, core, book, cut, unkept } = opened;
+        let Opened { identity, start, store, log, keeper, core, book, cut, unkept } = opened;
         let Listeners { secure, greeting, page, addresses } = listeners;
         let (id, announcer) = (identity.id(), announcer(config, &identity, start, addresses)?);
         let (servers, work) = (group.child(), group.child());
@@ -109,6 +111,10 @@ impl Peer {
             notes: Notes { cut, unkept: unkept.spawn(&work) },
         };
         let asked = spawn_actor(parts, book, arrived, discovered);
+        let (keeping, end) = (keeper.clone().keep_up(asked.reader.changes()), work.token().clone());
+        work.spawn(tracing::debug_span!("checkpoint"), async move {
+            end.run_until_cancelled(keeping).await;
+        });
         let links = addresses.page.map(|page| PageLinks::new(identity.key().clone(), page));
         let naming = Naming::new(&config.data, told, announcer.clone());
         let (node, messenger) = controls(asked, &discovery, (naming, links.clone()), addresses, &servers);
@@ -120,7 +126,20 @@ impl Peer {
         server::serve_control(&servers, &socket, node, messenger).await?;
         tracing::info!(%id, name = config.name, secure = %addresses.secure, greeting = %addresses.greeting, "peer started");
         let store = Some(store);
-        Ok(Self { id, addresses, socket, group, servers, work, discovery, store, stop, links, registry })
+        Ok(Self {
+            id,
+            addresses,
+            socket,
+            group,
+            servers,
+            work,
+            discovery,
+            store,
+            keeper,
+            stop,
+            links,
+            registry,
+        })
     }
 
     /// The node id.
@@ -163,7 +182,12 @@ impl Peer {
         }
         socket_path::clean_up(&self.socket);
         if let Some(store) = self.store.take() {
-            let closed = tokio::task::spawn_blocking(move || drop(store)).await;
+            let keeper = self.keeper.clone();
+            let close = move || {
+                keeper.advance();
+                drop(store);
+            };
+            let closed = tokio::task::spawn_blocking(close).await;
             if let Err(error) = closed {
                 tracing::error!(%error, "the store did not close");
             }

@@ -13,6 +13,7 @@
 //! | [`metrics`] | Prometheus metrics and health over HTTP |
 //! | [`telemetry`] | logs on stderr |
 //! | [`web`] | a node's pages: the server, sessions, and what keeps them to themselves |
+//! | [`replace_file`] | small files that change as a whole |
 //! | [`Unkept`] | small files that found a full disk, written once there is room |
 //!
 //! ```
@@ -29,6 +30,7 @@
 mod backoff;
 mod event_loop;
 pub mod metrics;
+mod replace_file;
 pub mod rpc;
 pub mod socket_path;
 mod task_group;
@@ -39,6 +41,7 @@ pub mod web;
 
 pub use backoff::Backoff;
 pub use event_loop::{BusyPoll, EventLoop};
+pub use replace_file::replace_file;
 pub use task_group::TaskGroup;
 pub use token_bucket::TokenBucket;
 pub use unkept::{Unkept, is_full};

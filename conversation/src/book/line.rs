@@ -6,6 +6,8 @@ use identity::NodeId;
 
 use super::ItemState;
 
+mod kept;
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Line {

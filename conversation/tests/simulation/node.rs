@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
-use conversation::{Book, Conversation, Fetched, Input, Output, envelope, event, limits::FETCH_MESSAGES};
+use conversation::{
+    Book, Conversation, Fetched, Folded, Input, Output, envelope, event, limits::FETCH_MESSAGES,
+};
 use identity::NodeId;
 use proto::{
     chat::v1::{Frame, frame::Kind},
@@ -16,6 +18,8 @@ pub(crate) struct Node {
     pub(crate) core: Conversation,
     /// What is durable; positions count from 1.
     pub(crate) disk: Vec<Bytes>,
+    /// Of an earlier start; perhaps of a disk that was given up for a backup.
+    checkpoint: Vec<u8>,
     /// A copy of the disk at some time.
     pub(crate) backup: Vec<Bytes>,
     /// Handed over and not stored.
@@ -41,6 +45,7 @@ impl Node {
             id,
             core: Conversation::new(id, seed),
             disk: Vec::new(),
+            checkpoint: Vec::new(),
             backup: Vec::new(),
             pending: VecDeque::new(),
             disk_full: false,
@@ -55,16 +60,38 @@ impl Node {
 
     /// Starts anew from what is on the disk.
     pub(crate) fn restart(&mut self, seed: [u8; 32]) {
-        self.core = Conversation::new(self.id, seed);
-        for (index, event) in self.events().into_iter().enumerate() {
-            self.core.replay(index as u64 + 1, &event);
+        let folded = self.fold();
+        if seed[0].is_multiple_of(4)
+            && let Some(last) = self.disk.last()
+        {
+            self.checkpoint = folded.checkpoint(last);
         }
-        self.core.replayed();
+        (self.core, _) = Conversation::from_history(self.id, seed, folded);
         self.stored = self.disk.iter().filter_map(durable).collect();
         self.pending.clear();
         self.outgoing.clear();
         self.asked.clear();
         (self.disk_full, self.failed) = (false, false);
+    }
+
+    /// What a start finds: with the last checkpoint, if it belongs to this disk, just what it finds without.
+    fn fold(&self) -> Folded {
+        let last = self.disk.last().map_or(&[][..], |last| last);
+        let push = |mut folded: Folded| {
+            let from = folded.through();
+            let events = (1..).zip(self.events()).filter(|(position, _)| *position > from);
+            events.for_each(|(position, event)| folded.push(position, &event));
+            folded
+        };
+        let whole = push(Folded::default());
+        let record = |position: u64| self.disk.get(usize::try_from(position).ok()?.checked_sub(1)?).cloned();
+        if let Some(known) = Folded::restore(&self.checkpoint, record) {
+            assert!(
+                push(known).checkpoint(last) == whole.checkpoint(last),
+                "a checkpoint says something else than the log"
+            );
+        }
+        whole
     }
 
     pub(crate) fn send(&mut self, request: u64, to: NodeId, text: String, now: u64) {

@@ -6,5 +6,6 @@ mod chatting;
 mod disk;
 mod failures;
 mod lies;
+mod restarting;
 mod stranger;
 mod support;
