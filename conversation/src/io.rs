@@ -219,7 +219,7 @@ pub enum Output {
         /// Its position in the log.
         position: u64,
     },
-    /// Own messages are durable at the peer.
+    /// Own messages are durable at the peer, and so is its word for it here, if anything can be stored.
     Delivered {
         /// The peer.
         peer: NodeId,

@@ -7,7 +7,7 @@ use proto::{
     history::v1::{self as history, event::Kind},
 };
 
-use super::{Conversation, frames::shorten};
+use super::{Conversation, frames::shorten, storing::delivered};
 use crate::{
     ChainHash, Epoch, Head, Output, SessionKey, event,
     limits::{MAX_DOUBTS, MAX_REFUSALS},
@@ -89,8 +89,11 @@ impl Conversation {
             via: via.unwrap_or_default(),
         };
         self.count_queued(peer, |this| {
+            // What cannot be stored now is told now.
+            if this.is_store_failed() {
+                out.extend(delivered(&event));
+            }
             this.record(Kind::DeliveredThere(event), out);
-            out.push(Output::Delivered { peer, epoch, through });
         });
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use identity::NodeId;
 use proto::{
     chat::v1::{self as chat, frame},
-    history::v1::{Event, MessageOut, event::Kind},
+    history::v1::{DeliveredThere, Event, MessageOut, event::Kind},
 };
 
 use super::{Conversation, Pending, StoreState};
@@ -32,6 +32,7 @@ impl Conversation {
                         self.totals.received += 1;
                     }
                 }
+                Some(Kind::DeliveredThere(receipt)) => out.extend(delivered(receipt)),
                 Some(kind @ (Kind::Verified(_) | Kind::Blocked(_) | Kind::ConversationDeleted(_))) => {
                     self.state.apply(position, &pending.event);
                     self.on_decided(pending.request, kind, out);
@@ -91,6 +92,9 @@ impl Conversation {
         out.extend(again.map(refused));
         for pending in std::mem::take(&mut self.pending) {
             out.extend(pending.request.map(refused));
+            if let Some(Kind::DeliveredThere(receipt)) = &pending.event.kind {
+                out.extend(delivered(receipt));
+            }
             if pending.applied {
                 self.keep_unsaved(pending.event);
             }
@@ -168,4 +172,10 @@ impl Conversation {
 
 pub(super) fn holding(epoch: Epoch, head: Head) -> chat::Holding {
     chat::Holding { epoch: epoch.to_bytes(), through: head.through, hash: head.hash.to_bytes() }
+}
+
+/// What a peer's receipt says to those who wait for it.
+pub(super) fn delivered(receipt: &DeliveredThere) -> Option<Output> {
+    let (peer, epoch) = (NodeId::try_from(&receipt.peer).ok()?, Epoch::parse(&receipt.epoch)?);
+    Some(Output::Delivered { peer, epoch, through: receipt.through })
 }

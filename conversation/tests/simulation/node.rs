@@ -146,6 +146,7 @@ impl Node {
             Output::Rejected { request, .. } => {
                 self.asked.remove(&request).expect("a request is answered once");
             }
+            Output::Delivered { peer, epoch, through } => self.check_told((peer, epoch.to_bytes()), through),
             Output::Fetch { peer, from } => return Some(self.fetch(peer, from)),
             _ => {}
         }
@@ -168,6 +169,17 @@ impl Node {
         self.stored.extend(self.pending.iter().take(count).filter_map(durable));
         self.disk.extend(self.pending.drain(..count));
         self.handle(Input::Stored { first, records: count }, now);
+    }
+
+    /// Whoever is told of a delivery finds it in the history, unless that cannot be written.
+    fn check_told(&self, (to, line): (NodeId, Bytes), through: u64) {
+        let says = |record: &Bytes| match event::decode(record.clone()).unwrap().kind {
+            Some(Stored::DeliveredThere(it)) => {
+                it.peer == to.to_bytes() && it.epoch == line && it.through >= through
+            }
+            _ => false,
+        };
+        assert!(self.failed || self.disk.iter().rev().any(says), "told before it was durable");
     }
 
     /// Nothing is sent, and nothing acknowledged, that a loss of power could take back.

@@ -18,8 +18,9 @@ impl Actor {
         match written {
             Written::Stored { first, records } => {
                 self.metrics.commits.inc();
-                self.feed(Input::Stored { first, records });
+                // Whoever is answered by what follows finds it in the history.
                 self.head.send_replace(self.writer.head());
+                self.feed(Input::Stored { first, records });
             }
             Written::Failed { reason } => {
                 self.metrics.store_failures.inc();
