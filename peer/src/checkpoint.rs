@@ -41,8 +41,17 @@ impl Keeper {
         Self { path: data.join(FILE), log, kept: Arc::default() }
     }
 
-    /// The history, folded: from the checkpoint, and from the log what came after it.
-    pub(crate) fn fold(&self) -> Result<Folded, StartError> {
+    /// The history, folded. If that took long, it does not the next time.
+    pub(crate) fn open(&self) -> Result<Folded, StartError> {
+        let folded = self.fold()?;
+        if self.behind(folded.through()) >= CHECKPOINT_EVENTS {
+            self.store_or_warn(&folded);
+        }
+        Ok(folded)
+    }
+
+    /// From the checkpoint, and from the log what came after it.
+    fn fold(&self) -> Result<Folded, StartError> {
         let began = Instant::now();
         let mut folded = self.load().unwrap_or_default();
         let from = folded.through();
@@ -61,13 +70,12 @@ impl Keeper {
     /// Makes one whenever many events came since the last one. `head` is the position of the last event.
     pub(crate) async fn keep_up(self, mut head: watch::Receiver<u64>) {
         while head.wait_for(|head| self.behind(*head) >= CHECKPOINT_EVENTS).await.is_ok() {
-            // A burst makes one, not many.
-            tokio::time::sleep(CHECKPOINT_PAUSE).await;
             let keeper = self.clone();
             let made = tokio::task::spawn_blocking(move || keeper.advance()).await;
             if !matches!(made, Ok(true)) {
                 return;
             }
+            tokio::time::sleep(CHECKPOINT_PAUSE).await;
         }
     }
 
@@ -76,11 +84,21 @@ impl Keeper {
         if self.behind(self.log.head()) < CHECKPOINT_EVENTS / 16 {
             return true;
         }
-        let made = self.fold().map_err(io::Error::other).and_then(|folded| self.store(&folded));
-        if let Err(error) = &made {
-            tracing::warn!(%error, path = %self.path.display(), "no checkpoint could be made; the next start reads more of the history");
+        match self.fold() {
+            Ok(folded) => self.store_or_warn(&folded),
+            Err(error) => {
+                tracing::warn!(%error, "the history cannot be read, so no checkpoint is made");
+                false
+            }
         }
-        made.is_ok()
+    }
+
+    fn store_or_warn(&self, folded: &Folded) -> bool {
+        let stored = self.store(folded);
+        if let Err(error) = &stored {
+            tracing::warn!(%error, path = %self.path.display(), "the checkpoint could not be written; the next start reads more of the history");
+        }
+        stored.is_ok()
     }
 
     fn behind(&self, head: u64) -> u64 {

@@ -43,7 +43,7 @@ pub(crate) fn open(data: &Path, reserve: u64) -> Result<Opened, StartError> {
     let log = store.log(history::LOG)?;
     let cut = history::cut_damaged_end(&log)?;
     let keeper = Keeper::new(data, log.clone());
-    let (core, book) = Conversation::from_history(identity.id(), rand::random(), keeper.fold()?);
+    let (core, book) = Conversation::from_history(identity.id(), rand::random(), keeper.open()?);
     Ok(Opened { identity, start, store, log, keeper, core, book, cut, unkept })
 }
 
