@@ -16,7 +16,7 @@ pub(crate) use ask::{
     TrustNode, Who,
 };
 pub(crate) use messenger::{About, Chat, Delete, Export, Inbox, Rename, Search, Send, Verify};
-pub(crate) use run::{BridgeArgs, Listen, PeerArgs, Retain, Ui};
+pub(crate) use run::{BridgeArgs, Listen, PeerArgs, Retain, Ui, Url};
 pub(crate) use topology::{
     DiffArgs, ExportArgs, GraphArgs, GraphFormat, ImportArgs, LogArgs, PathArgs, ReplayArgs, ShowArgs,
     SimulateArgs, SourceArgs, StatsArgs, Topology, TopologyCommand, VerifyArgs, WhyArgs,

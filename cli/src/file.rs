@@ -14,7 +14,7 @@ use identity::NodeId;
 use serde::Deserialize;
 
 use crate::{
-    args::{Listen, LogFormat, Retain, Ui},
+    args::{Listen, LogFormat, Retain, Ui, Url},
     exit::{Failure, Fault},
 };
 
@@ -78,6 +78,11 @@ pub(crate) struct PeerTable {
     pub(crate) peer: Vec<String>,
     #[serde(deserialize_with = "parsed")]
     pub(crate) ui: Option<Ui>,
+    #[serde(deserialize_with = "node_ids")]
+    pub(crate) obey: Vec<NodeId>,
+    #[serde(deserialize_with = "parsed")]
+    pub(crate) login: Option<Url>,
+    pub(crate) ui_name: Vec<String>,
     pub(crate) metrics_listen: Option<SocketAddr>,
 }
 

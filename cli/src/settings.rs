@@ -4,11 +4,12 @@ use std::{path::PathBuf, time::Duration};
 
 use discovery::Target;
 use gateway::{BridgeConfig, Discovery, LinkUrl, Port, Retention};
-use peer::PeerConfig;
+use identity::NodeId;
+use peer::{Hosting, PeerConfig};
 use runtime::telemetry::{self, Telemetry, Traces};
 
 use crate::{
-    args::{BridgeArgs, Command, Global, LogFormat, PeerArgs, Ui},
+    args::{BridgeArgs, Command, Global, LogFormat, PeerArgs, Ui, Url},
     data::{self, Kind},
     exit::{Failure, Fault},
     file::{BridgeTable, File, PeerTable},
@@ -135,11 +136,24 @@ pub(crate) fn peer(args: PeerArgs, file: PeerTable) -> anyhow::Result<PeerConfig
         Some(Ui::Off) => peer::Ui::Off,
         None => peer::Ui::Default,
     };
+    config.hosting =
+        hosting(first(args.obey, file.obey), args.login.or(file.login), first(args.ui_names, file.ui_name))?;
     config.metrics = args.metrics_listen.or(file.metrics_listen);
     if let Some(port) = args.node.discovery_port.or(file.discovery_port) {
         config.discovery = peer::Discovery::Multicast(port);
     }
     Ok(config)
+}
+
+fn hosting(obey: Vec<NodeId>, login: Option<Url>, names: Vec<String>) -> anyhow::Result<Option<Hosting>> {
+    let names = names.iter().map(|name| name.to_ascii_lowercase()).collect();
+    match (obey.is_empty(), login) {
+        (true, None) => Ok(None),
+        (false, Some(login)) => Ok(Some(Hosting { obey, login: login.0, names })),
+        _ => Err(usage(
+            "--obey and --login belong together: whose claims count, and where people log in".into(),
+        )),
+    }
 }
 
 /// The person's name on this machine: a peer's default name.

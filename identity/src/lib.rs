@@ -13,6 +13,7 @@
 //! | [`keyfile`] | the key on disk |
 //! | [`transfer`] | export and import under a passphrase |
 //! | [`SafetyNumber`] | what two people compare |
+//! | `token` (feature `token`) | logins that a dispatcher signs and a peer takes |
 //! | `tls` (feature `tls`) | certificates and rustls configurations |
 //!
 //! ```
@@ -34,6 +35,8 @@ mod record;
 mod safety_number;
 #[cfg(feature = "tls")]
 pub mod tls;
+#[cfg(feature = "token")]
+pub mod token;
 pub mod transfer;
 
 pub use announcement::{Announcement, MAX_ANNOUNCEMENT_BYTES, MAX_HOMES};

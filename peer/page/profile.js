@@ -21,6 +21,8 @@ export class Profile {
     say(byId("own-network"), clean(me.network));
     say(byId("own-id"), me.id);
     say(byId("version"), `Causeway ${me.version}`);
+    byId("kept").hidden = me.kept_by === null;
+    say(byId("kept-by"), me.kept_by === null ? "" : new URL(me.kept_by).host);
   }
 
   open() {

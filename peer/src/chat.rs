@@ -52,10 +52,7 @@ impl Chat for ChatService {
     ) -> Result<Response<Self::SessionStream>, Status> {
         let info = request.extensions().get::<PeerInfo>().cloned();
         let info = info.ok_or_else(|| Status::internal("the connection is not known"))?;
-        let certificate = info.certificate.as_ref();
-        let certificate = certificate.ok_or_else(|| Status::unauthenticated("a certificate is needed"))?;
-        let peer =
-            node_of_certificate(certificate).map_err(|error| Status::unauthenticated(error.to_string()))?;
+        let peer = caller(&request)?;
         if peer == self.me {
             return Err(Status::permission_denied("this is your own identity"));
         }
@@ -66,4 +63,12 @@ impl Chat for ChatService {
         let frames = answer.await.map_err(|_| stopping())??;
         Ok(Response::new(Box::pin(ReceiverStream::new(frames).map(Ok))))
     }
+}
+
+/// Who calls, by the certificate of the connection.
+pub(crate) fn caller<T>(request: &Request<T>) -> Result<NodeId, Status> {
+    let info = request.extensions().get::<PeerInfo>();
+    let certificate = info.and_then(|info| info.certificate.as_ref());
+    let certificate = certificate.ok_or_else(|| Status::unauthenticated("a certificate is needed"))?;
+    node_of_certificate(certificate).map_err(|error| Status::unauthenticated(error.to_string()))
 }

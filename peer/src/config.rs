@@ -7,6 +7,8 @@ use std::{
 
 use discovery::Target;
 
+use crate::hosting::Hosting;
+
 /// Everything that a peer is told; [`PeerConfig::new`] fills in the defaults.
 #[derive(Debug, Clone)]
 pub struct PeerConfig {
@@ -30,6 +32,8 @@ pub struct PeerConfig {
     pub discovery: Discovery,
     /// Where the page is.
     pub ui: Ui,
+    /// Of a peer that a dispatcher keeps; `None`: it is its owner's.
+    pub hosting: Option<Hosting>,
     /// Where to serve metrics and health over HTTP; `None`: nowhere.
     pub metrics: Option<SocketAddr>,
     /// Free space on the disk, bytes, below which nothing is stored, so that reading goes on.
@@ -88,6 +92,7 @@ impl PeerConfig {
             interfaces: Vec::new(),
             discovery: Discovery::Multicast(discovery::DEFAULT_PORT),
             ui: Ui::Default,
+            hosting: None,
             metrics: None,
             reserve: storage::Options::default().reserve,
         }

@@ -16,7 +16,7 @@ use tonic::Status;
 use crate::command::{Command, CommandError};
 
 /// Asks the actor something.
-async fn ask<T>(
+pub(crate) async fn ask<T>(
     commands: &mpsc::Sender<Command>,
     command: impl FnOnce(oneshot::Sender<T>) -> Command,
 ) -> Result<T, Status> {

@@ -22,6 +22,16 @@ pub enum StartError {
         "the name or the network cannot be used: {0}; names have 1 to 64 bytes, networks 1 to 32, without control characters"
     )]
     Name(#[from] InvalidRecord),
+    /// The claim of a peer that a dispatcher keeps.
+    #[error(
+        "the claim in {} cannot be read, and to go on without could give this peer to somebody else: {source}; restore the file from a backup", path.display()
+    )]
+    Claim {
+        /// The data directory.
+        path: PathBuf,
+        /// What is wrong.
+        source: io::Error,
+    },
     /// The store.
     #[error(transparent)]
     Store(#[from] OpenError),

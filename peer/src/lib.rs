@@ -16,6 +16,7 @@
 //! | `reader` | the history for readers: parts of it, what is new, search |
 //! | `control` | the services of the local control socket |
 //! | `page` | the page in the browser, and its links |
+//! | `hosting` | what makes a peer that a dispatcher keeps one person's |
 //! | `checkpoint` | what saves a start reading the whole history |
 //! | `opening`, `notes` | what lies on the disk, and what the start has to tell |
 //! | `server` | the ports |
@@ -46,6 +47,7 @@ mod control;
 mod dial;
 mod error;
 mod history;
+mod hosting;
 pub mod limits;
 mod metrics;
 mod naming;
@@ -65,5 +67,6 @@ mod writer;
 pub use config::{Discovery, PeerConfig, PeerPorts, Port, Ui};
 pub use discovery::{InvalidTarget, Target};
 pub use error::StartError;
+pub use hosting::{Hosting, VACANT};
 pub use peer::Peer;
 pub use ports::{Addresses, PortError};

@@ -65,6 +65,13 @@ pub const MAX_LAST_SEEN: usize = 10_000;
 /// The largest message over the local control.
 pub const MAX_CONTROL_BYTES: usize = 256 * 1024;
 
+/// How long a peer that a dispatcher keeps is held for a person whose browser has not come.
+pub const CLAIM_LEASE: Duration = Duration::from_secs(120);
+/// Logins of one peer within two minutes.
+pub const MAX_USED_TOKENS: usize = 64;
+/// The longest name of a person by a dispatcher's naming, bytes.
+pub const MAX_USER_BYTES: usize = 64;
+
 /// Between pings of a session in use.
 pub const PING_EVERY: Duration = Duration::from_secs(1);
 /// Between pings of an idle one.

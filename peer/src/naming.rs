@@ -1,4 +1,5 @@
-//! The person's own name: as it was told at the start, or as it was changed since.
+//! What the peer says of itself while it runs: its name, as it was told at the start or changed since, and whether it is
+//! vacant.
 
 use std::{
     fs, io,
@@ -7,11 +8,11 @@ use std::{
 };
 
 use discovery::Announcer;
-use identity::check_name;
+use identity::{Description, InvalidRecord, check_name};
 use serde::{Deserialize, Serialize};
 use tonic::Status;
 
-use crate::record;
+use crate::record::{self, Saying};
 
 const FILE: &str = "name";
 
@@ -58,11 +59,23 @@ impl Naming {
         self.keep(name).map_err(|error| {
             Status::resource_exhausted(format!("the name could not be stored, and stays as it was: {error}"))
         })?;
-        let after = record::renamed(&self.data, self.announcer.identity(), &before, name);
-        let told = after.and_then(|description| self.announcer.set_description(description));
+        let told = self.announce(&before, Saying { name, ..Saying::of(&before) });
         told.map_err(|error| Status::internal(error.to_string()))?;
         tracing::info!(name, "the name was changed");
         Ok(true)
+    }
+
+    /// Announces whether it is nobody's from now on. Blocks on the disk.
+    pub(crate) fn tell_vacancy(&self, vacant: bool) -> Result<(), InvalidRecord> {
+        let _turn = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.announcer.description();
+        let saying = Saying { vacant, ..Saying::of(&before) };
+        if saying == Saying::of(&before) { Ok(()) } else { self.announce(&before, saying) }
+    }
+
+    fn announce(&self, before: &Description, saying: Saying<'_>) -> Result<(), InvalidRecord> {
+        let after = record::changed(&self.data, self.announcer.identity(), before, saying)?;
+        self.announcer.set_description(after)
     }
 
     fn keep(&self, name: &str) -> io::Result<()> {

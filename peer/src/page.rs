@@ -16,14 +16,17 @@ use identity::NodeKey;
 use proto::bridge::v1::OpenPageResponse;
 use runtime::{
     TaskGroup,
-    web::{self, Admission, Gate, KeySeal, LINK_LIFETIME},
+    web::{self, Admission, Gate, KeySeal, LINK_LIFETIME, axum::middleware::from_fn_with_state},
 };
 use tokio::net::TcpListener;
 
-use crate::control::MessengerControl;
+use crate::{
+    control::MessengerControl,
+    hosting::{Entrance, entered},
+};
 
 /// The subject of all sessions: whoever may open the data directory.
-const OWNER: &str = "owner";
+pub(crate) const OWNER: &str = "owner";
 
 /// What the routes share. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -31,6 +34,15 @@ struct Page {
     messenger: MessengerControl,
     gate: Gate,
     group: TaskGroup,
+    /// Of a peer that a dispatcher keeps.
+    entrance: Option<Entrance>,
+}
+
+impl Page {
+    /// Where one logs in, for a peer that a dispatcher keeps.
+    fn kept_by(&self) -> Option<&str> {
+        self.entrance.as_ref().map(Entrance::login)
+    }
 }
 
 /// The links to the page.
@@ -44,6 +56,11 @@ impl PageLinks {
     pub(crate) fn new(key: NodeKey, address: SocketAddr) -> Self {
         let name = format!("{}", key.node_id().short());
         Self { gate: Gate::new(&name, Arc::new(KeySeal::new(key))), address }
+    }
+
+    /// The same gate for other ways in.
+    pub(crate) fn gate(&self) -> Gate {
+        self.gate.clone()
     }
 
     /// A link that is good once.
@@ -61,8 +78,12 @@ impl Admission for Page {
         &self.gate
     }
 
-    fn refusal(&self, _subject: &str) -> Option<&'static str> {
-        None
+    fn refusal(&self, subject: &str) -> Option<&'static str> {
+        self.entrance.as_ref().and_then(|entrance| entrance.refusal(subject))
+    }
+
+    fn names(&self) -> &[String] {
+        self.entrance.as_ref().map_or(&[], Entrance::names)
     }
 }
 
@@ -70,9 +91,14 @@ impl Admission for Page {
 pub(crate) fn serve(
     group: &TaskGroup,
     listener: TcpListener,
-    links: &PageLinks,
+    (links, entrance): (&PageLinks, Option<Entrance>),
     messenger: MessengerControl,
 ) {
-    let page = Page { messenger, gate: links.gate.clone(), group: group.clone() };
-    web::serve(group, listener, web::admitted(files::routes(), api::routes(), page));
+    let page = Page { messenger, gate: links.gate.clone(), group: group.clone(), entrance: entrance.clone() };
+    let routes = |open| web::admitted(open, api::routes(), page);
+    let app = match entrance {
+        Some(entrance) => routes(files::routes().layer(from_fn_with_state(entrance, entered))),
+        None => routes(files::routes()),
+    };
+    web::serve(group, listener, app);
 }

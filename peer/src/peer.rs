@@ -2,34 +2,34 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use conversation::Book;
-use discovery::{Announcer, Discovery, MulticastSettings, Presence, Settings};
-use identity::{Network, NodeId, check_name, tls::Identity};
+use discovery::Discovery;
+use identity::{NodeId, check_name};
 use prometheus_client::registry::Registry;
-use proto::node::v1::Ports;
-use runtime::{TaskGroup, metrics::Health, rpc::PortChoice, socket_path};
+use runtime::{TaskGroup, socket_path};
 use storage::Store;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    actor::{Actor, Inboxes, Parts},
-    chat::{ChatService, Incoming},
+    actor::Parts,
+    chat::ChatService,
     checkpoint::Keeper,
-    command::Command,
-    config::{self, PeerConfig},
-    control::{MessengerControl, MessengerParts, NodeControl},
+    config::PeerConfig,
     error::StartError,
-    limits::{COMMANDS, SESSION_EVENTS, SHUTDOWN_GRACE},
-    metrics::{self, Metrics},
+    hosting::Kept,
+    limits::{SESSION_EVENTS, SHUTDOWN_GRACE},
+    metrics::Metrics,
     naming::{self, Naming},
-    notes::{self, Notes},
+    notes::Notes,
     opening::{Opened, open},
     page::{self, PageLinks},
-    ports::{self, Addresses, Listeners, PortError},
-    reader::Reader,
-    record, server,
+    ports::{self, Addresses, Listeners},
+    server,
 };
+
+mod parts;
+
+use parts::{announcer, controls, registry, settings, spawn_actor};
 
 /// A running peer. It runs until [`Peer::shutdown`]; dropped, it stops where it stands, and what was acknowledged stays.
 #[derive(Debug)]
@@ -48,14 +48,6 @@ pub struct Peer {
     stop: CancellationToken,
     links: Option<PageLinks>,
     registry: Arc<Registry>,
-}
-
-/// How the actor is asked, and the history that it writes.
-struct Asked {
-    commands: mpsc::Sender<Command>,
-    announcer: Announcer,
-    reader: Reader,
-    pulse: watch::Receiver<u64>,
 }
 
 impl Peer {
@@ -89,13 +81,14 @@ impl Peer {
     ) -> Result<Self, StartError> {
         let Opened { identity, start, store, log, keeper, core, book, cut, unkept } = opened;
         let Listeners { secure, greeting, page, addresses } = listeners;
-        let (id, announcer) = (identity.id(), announcer(config, &identity, start, addresses)?);
+        let (id, kept) = (identity.id(), Kept::open(config, identity.id())?);
+        let vacant = kept.as_ref().is_some_and(Kept::is_vacant);
+        let announcer = announcer((config, vacant), &identity, start, addresses)?;
         let (servers, work) = (group.child(), group.child());
         let (metrics, found) = (Metrics::default(), discovery::Metrics::default());
         let registry = registry(config, &servers, (&metrics, &found), &store)?;
 
         let (incoming, arrived) = mpsc::channel(SESSION_EVENTS);
-        server::serve_chat(&servers, secure, &identity, ChatService::server(id, incoming))?;
         let (discovery, discovered) =
             Discovery::spawn(&group, settings(config), announcer.clone(), found.clone());
         server::serve_greeting(&servers, greeting, announcer.clone(), &discovery, found).await;
@@ -111,15 +104,20 @@ impl Peer {
             notes: Notes { cut, unkept: unkept.spawn(&work) },
         };
         let asked = spawn_actor(parts, book, arrived, discovered);
+        let claims = kept.as_ref().map(|kept| kept.service(asked.commands.clone()));
+        server::serve_secure(&servers, secure, &identity, (ChatService::server(id, incoming), claims))?;
         let (keeping, end) = (keeper.clone().keep_up(asked.reader.changes()), work.token().clone());
         work.spawn(tracing::debug_span!("checkpoint"), async move {
             end.run_until_cancelled(keeping).await;
         });
         let links = addresses.page.map(|page| PageLinks::new(identity.key().clone(), page));
-        let naming = Naming::new(&config.data, told, announcer.clone());
+        let naming = Arc::new(Naming::new(&config.data, told, announcer.clone()));
+        let follow = kept.as_ref().map(|kept| kept.tell_vacancy(Arc::clone(&naming)));
+        follow.into_iter().for_each(|follow| work.spawn(tracing::debug_span!("vacancy"), follow));
         let (node, messenger) = controls(asked, &discovery, (naming, links.clone()), addresses, &servers);
         if let (Some(listener), Some(links)) = (page, &links) {
-            page::serve(&servers, listener, links, messenger.clone());
+            let entrance = kept.map(|kept| kept.entrance(links.gate()));
+            page::serve(&servers, listener, (links, entrance), messenger.clone());
         }
         let stop = node.stop.clone();
         let socket = socket_path::prepare(&config.data).map_err(StartError::io(&config.data))?;
@@ -200,101 +198,4 @@ impl Drop for Peer {
     fn drop(&mut self) {
         self.group.abort();
     }
-}
-
-fn spawn_actor(
-    parts: Parts,
-    book: Book,
-    incoming: mpsc::Receiver<Incoming>,
-    discovered: mpsc::Receiver<discovery::Event>,
-) -> Asked {
-    let (log, announcer) = (parts.log.clone(), parts.announcer.clone());
-    let (commands, commanded) = mpsc::channel(COMMANDS);
-    let (head, head_seen) = watch::channel(log.head());
-    let (pulse, pulse_felt) = watch::channel(0);
-    Actor::spawn(parts, Inboxes { commands: commanded, incoming, discovered, head, pulse });
-    Asked { commands, announcer, reader: Reader::new(log, book, head_seen), pulse: pulse_felt }
-}
-
-/// The services of the local socket.
-fn controls(
-    asked: Asked,
-    discovery: &Discovery,
-    (naming, links): (Naming, Option<PageLinks>),
-    addresses: Addresses,
-    servers: &TaskGroup,
-) -> (NodeControl, MessengerControl) {
-    let Asked { commands, announcer, reader, pulse } = asked;
-    let listening: Arc<[String]> = addresses.lines().into();
-    let node = NodeControl {
-        commands: commands.clone(),
-        announcer: announcer.clone(),
-        discovery: discovery.clone(),
-        listening: Arc::clone(&listening),
-        stop: CancellationToken::new(),
-    };
-    let group = servers.clone();
-    let parts = MessengerParts { commands, reader, pulse, announcer, naming, group, listening, links };
-    (node, MessengerControl::new(parts))
-}
-
-fn announcer(
-    config: &PeerConfig,
-    identity: &Identity,
-    start: u64,
-    addresses: Addresses,
-) -> Result<Announcer, StartError> {
-    let description = record::describe(&config.data, identity, &config.name, start)?;
-    let ports = Ports {
-        secure: addresses.secure.port().into(),
-        greeting: addresses.greeting.port().into(),
-        ..Ports::default()
-    };
-    let presence =
-        Presence { network: Network::named(&config.network), ports, homes: Vec::new(), description };
-    Ok(Announcer::new(identity, start, presence)?)
-}
-
-fn settings(config: &PeerConfig) -> Settings {
-    let multicast = match config.discovery {
-        config::Discovery::Multicast(port) => {
-            Some(MulticastSettings { port, interfaces: config.interfaces.clone() })
-        }
-        config::Discovery::Off => None,
-    };
-    Settings {
-        multicast,
-        fixed: config.peers.clone(),
-        bridges: config.bridges.clone(),
-        ..Settings::default()
-    }
-}
-
-fn registry(
-    config: &PeerConfig,
-    group: &TaskGroup,
-    (metrics, discovery): (&Metrics, &discovery::Metrics),
-    store: &Arc<Store>,
-) -> Result<Arc<Registry>, StartError> {
-    let mut registry = Registry::with_prefix("causeway");
-    metrics.register(&mut registry);
-    metrics::read_store(registry.sub_registry_with_prefix("peer_store"), store);
-    discovery.register(&mut registry);
-    let registry = Arc::new(registry);
-    if let Some(address) = config.metrics {
-        let listener = runtime::rpc::bind_tcp(PortChoice::Exact(address)).map_err(PortError::Bind)?;
-        runtime::metrics::serve(group, listener, Arc::clone(&registry), health(store));
-    }
-    Ok(registry)
-}
-
-/// A peer is healthy while it can store what is sent to it.
-fn health(store: &Arc<Store>) -> Health {
-    // The store closes with its last user, and that is not the metrics port.
-    let store = Arc::downgrade(store);
-    Arc::new(move || match store.upgrade().map(|store| store.health()) {
-        Some(storage::Health::Ok) => Ok(()),
-        Some(health) => Err(notes::sentence(&health)),
-        None => Err("stopping".into()),
-    })
 }

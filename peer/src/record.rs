@@ -6,15 +6,31 @@ use identity::{Description, InvalidRecord, tls::Identity};
 use prost::Message as _;
 use proto::node::v1::{self as node, NodeKind, Signed};
 
-use crate::error::StartError;
+use crate::{error::StartError, hosting::VACANT};
 
 const FILE: &str = "description";
 
-/// The description of this start: the last one, or a new one with a higher sequence when name or certificate changed.
+/// What a peer says of itself that may change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Saying<'a> {
+    pub(crate) name: &'a str,
+    /// A dispatcher keeps it, and it is nobody's yet.
+    pub(crate) vacant: bool,
+}
+
+impl<'a> Saying<'a> {
+    /// What a description says.
+    pub(crate) fn of(description: &'a Description) -> Self {
+        Self { name: description.name(), vacant: description.attribute(VACANT).is_some() }
+    }
+}
+
+/// The description of this start: the last one, or a new one with a higher sequence when what it says has changed, or the
+/// certificate.
 pub(crate) fn describe(
     data: &Path,
     identity: &Identity,
-    name: &str,
+    saying: Saying<'_>,
     start: u64,
 ) -> Result<Description, StartError> {
     let path = data.join(FILE);
@@ -22,7 +38,7 @@ pub(crate) fn describe(
     let before =
         before.and_then(|signed| Description::verify(signed).ok()).filter(|old| old.id() == identity.id());
     if let Some(old) = &before
-        && old.name() == name
+        && Saying::of(old) == saying
         && old.certificate() == identity.certificate()
         && old.kind() == NodeKind::Peer
     {
@@ -30,27 +46,33 @@ pub(crate) fn describe(
     }
     // The start's number grows past a lost or restored file.
     let sequence = before.map_or(start, |old| start.max(old.sequence() + 1));
-    Ok(sign(data, identity, name, sequence)?)
+    Ok(sign(data, identity, saying, sequence)?)
 }
 
-/// The description of a peer that goes by another name from now on.
-pub(crate) fn renamed(
+/// The description of a peer that says something else from now on.
+pub(crate) fn changed(
     data: &Path,
     identity: &Identity,
     before: &Description,
-    name: &str,
+    saying: Saying<'_>,
 ) -> Result<Description, InvalidRecord> {
-    sign(data, identity, name, before.sequence() + 1)
+    sign(data, identity, saying, before.sequence() + 1)
 }
 
-fn sign(data: &Path, identity: &Identity, name: &str, sequence: u64) -> Result<Description, InvalidRecord> {
+fn sign(
+    data: &Path,
+    identity: &Identity,
+    saying: Saying<'_>,
+    sequence: u64,
+) -> Result<Description, InvalidRecord> {
     let path = data.join(FILE);
     let description = Description::sign(
         identity.key(),
         node::Description {
             kind: NodeKind::Peer.into(),
-            name: name.to_owned(),
+            name: saying.name.to_owned(),
             sequence,
+            attributes: saying.vacant.then(vacant).into_iter().collect(),
             certificate: identity.certificate().clone(),
             ..node::Description::default()
         },
@@ -61,17 +83,27 @@ fn sign(data: &Path, identity: &Identity, name: &str, sequence: u64) -> Result<D
     Ok(description)
 }
 
+fn vacant() -> node::Attribute {
+    node::Attribute { key: VACANT.to_owned(), value: String::new() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn saying(name: &str, vacant: bool) -> Saying<'_> {
+        Saying { name, vacant }
+    }
 
     #[test]
     fn a_description_stays_until_it_says_something_else() {
         let data = tempfile::tempdir().unwrap();
         let identity = Identity::ephemeral().unwrap();
-        let first = describe(data.path(), &identity, "anna", 5).unwrap();
-        assert_eq!(describe(data.path(), &identity, "anna", 6).unwrap(), first);
-        let renamed = describe(data.path(), &identity, "annette", 2).unwrap();
+        let first = describe(data.path(), &identity, saying("anna", false), 5).unwrap();
+        assert_eq!(describe(data.path(), &identity, saying("anna", false), 6).unwrap(), first);
+        let renamed = describe(data.path(), &identity, saying("annette", false), 2).unwrap();
         assert!(renamed.sequence() > first.sequence());
+        let vacant = describe(data.path(), &identity, saying("annette", true), 2).unwrap();
+        assert!(vacant.sequence() > renamed.sequence() && vacant.attribute(VACANT).is_some());
     }
 }

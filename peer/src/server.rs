@@ -25,6 +25,7 @@ use crate::{
     chat::ChatService,
     control::{MessengerControl, NodeControl},
     error::StartError,
+    hosting::ClaimService,
     limits::{MAX_CONTROL_BYTES, SHUTDOWN_GRACE},
 };
 
@@ -37,12 +38,12 @@ const CONNECTION_WINDOW_BYTES: u32 = 2 << 20;
 /// What reflection tells of.
 const DESCRIPTORS: &[&[u8]] = &[proto::DESCRIPTORS, tonic_health::pb::FILE_DESCRIPTOR_SET];
 
-/// Serves the chat.
-pub(crate) fn serve_chat(
+/// Serves the chat, and claims if a dispatcher keeps this peer.
+pub(crate) fn serve_secure(
     group: &TaskGroup,
     listener: TcpListener,
     identity: &Identity,
-    chat: ChatServer<ChatService>,
+    (chat, claims): (ChatServer<ChatService>, Option<ClaimService>),
 ) -> Result<(), StartError> {
     let config = Arc::new(server_config(identity, ALPN_H2)?);
     let incoming = tls_incoming(group, listener, config, AcceptLimits::default());
@@ -50,7 +51,12 @@ pub(crate) fn serve_chat(
         .max_concurrent_streams(STREAMS_PER_CONNECTION)
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES);
-    let served = rpc::serve(group.clone(), server, Routes::new(chat), incoming, SHUTDOWN_GRACE);
+    let routes = Routes::new(chat);
+    let routes = match claims {
+        Some(claims) => routes.add_service(claims.server()),
+        None => routes,
+    };
+    let served = rpc::serve(group.clone(), server, routes, incoming, SHUTDOWN_GRACE);
     group.spawn(tracing::info_span!("chat"), served);
     Ok(())
 }

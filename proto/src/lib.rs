@@ -9,6 +9,7 @@
 //! | [`node`] | descriptions, announcements, the discovery datagram |
 //! | [`greeting`] | the exchange of descriptions |
 //! | [`chat`] | the session between two peers |
+//! | [`claim`] | how a peer that a dispatcher keeps becomes somebody's |
 //! | [`bridge`] | a bridge's control port |
 //! | [`link`] | frames and stream headers between bridges |
 //! | [`log`] | events and segments |
@@ -54,6 +55,7 @@ macro_rules! package {
 
 package!(bridge, "causeway.bridge.v1", "A bridge's control port.");
 package!(chat, "causeway.chat.v1", "The session between two peers.");
+package!(claim, "causeway.claim.v1", "How a peer that a dispatcher keeps becomes somebody's.");
 package!(control, "causeway.control.v1", "The local control socket.");
 package!(export, "causeway.export.v1", "Logs in a portable file.");
 package!(greeting, "causeway.greeting.v1", "The exchange of descriptions.");

@@ -17,7 +17,7 @@ mod session;
 pub use axum;
 
 pub use files::{PageFile, files};
-pub use gate::{Gate, LINK_LIFETIME, MAX_OPEN_LINKS, SESSION_LIFETIME, Seal};
+pub use gate::{Gate, LINK_LIFETIME, MAX_OPEN_LINKS, SESSION_LIFETIME, SameSite, Seal};
 pub use headers::guarded;
 pub use host::own_host;
 pub use seal::KeySeal;

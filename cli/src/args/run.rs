@@ -69,6 +69,23 @@ impl FromStr for Ui {
     }
 }
 
+/// The address of a page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Url(pub(crate) String);
+
+impl FromStr for Url {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let url = text
+            .parse::<hyper::Uri>()
+            .ok()
+            .filter(|url| matches!(url.scheme_str(), Some("http" | "https")) && url.authority().is_some());
+        url.map(|_| Self(text.to_owned()))
+            .ok_or_else(|| "write an address such as https://chat.example.org".into())
+    }
+}
+
 /// How long something is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Retain(pub(crate) Duration);
@@ -156,6 +173,27 @@ pub(crate) struct PeerArgs {
     /// Where the page is, or `off` (default: 127.0.0.1:30003, or a free port if that is taken)
     #[arg(long, env = "CAUSEWAY_UI", value_name = "ADDR:PORT|off")]
     pub(crate) ui: Option<Ui>,
+    /// A dispatcher that keeps this peer for people: until it says whose the peer is, the page is nobody's; repeatable
+    #[arg(
+        long = "obey",
+        env = "CAUSEWAY_OBEY",
+        value_name = "NODEID",
+        value_delimiter = ',',
+        requires = "login"
+    )]
+    pub(crate) obey: Vec<NodeId>,
+    /// The address of that dispatcher's page, where people log in
+    #[arg(long, env = "CAUSEWAY_LOGIN", value_name = "URL", requires = "obey")]
+    pub(crate) login: Option<Url>,
+    /// A name under which the page may be asked for, beside addresses and names below `localhost`; repeatable
+    #[arg(
+        long = "ui-name",
+        env = "CAUSEWAY_UI_NAME",
+        value_name = "HOST",
+        value_delimiter = ',',
+        requires = "obey"
+    )]
+    pub(crate) ui_names: Vec<String>,
     /// Where /metrics and /healthz are served (default: nowhere)
     #[arg(long, env = "CAUSEWAY_METRICS_LISTEN", value_name = "ADDR")]
     pub(crate) metrics_listen: Option<SocketAddr>,

@@ -92,7 +92,7 @@ fn read<T: DeserializeOwned>(headers: &HeaderMap, body: &str) -> Result<T, Statu
 }
 
 async fn me(page: &Page, _asked: Asked) -> Result<Value, Status> {
-    Ok(told::profile(&page.messenger.profile().await?))
+    Ok(told::profile(&page.messenger.profile().await?, page.kept_by()))
 }
 
 async fn people(page: &Page, _asked: Asked) -> Result<Value, Status> {

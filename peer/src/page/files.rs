@@ -9,6 +9,7 @@ macro_rules! files {
 }
 
 const FILES: &[PageFile] = files! {
+    "away.css",
     "style.css",
     "icon.svg",
     "main.js",

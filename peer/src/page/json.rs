@@ -10,7 +10,8 @@ use qrcode::{Color, QrCode};
 use serde_json::{Value, json};
 
 /// Who one is.
-pub(super) fn profile(profile: &Profile) -> Value {
+/// `kept_by`: where one logs in, for a peer that a dispatcher keeps.
+pub(super) fn profile(profile: &Profile, kept_by: Option<&str>) -> Value {
     let id = id(&profile.node_id);
     json!({
         "name": profile.name,
@@ -18,6 +19,7 @@ pub(super) fn profile(profile: &Profile) -> Value {
         "warnings": profile.warnings,
         "trouble": profile.trouble,
         "version": profile.version,
+        "kept_by": kept_by,
         "code": code(id.as_bytes()),
         "id": id,
     })

@@ -29,13 +29,20 @@ pub(super) async fn live(State(page): State<Page>, typed: Typed) -> Response {
     };
     match page.messenger.watch(Request::new(WatchRequest { after })).await {
         Ok(events) => {
-            let events = events.into_inner().filter_map(async |event| event.ok().and_then(event_of));
+            let open = page.entrance.as_ref().map(|entrance| entrance.idleness.open());
+            let kept_by = page.kept_by().map(str::to_owned);
+            let event_of =
+                move |event| ready(Result::ok(event).and_then(|event| event_of(event, kept_by.as_deref())));
+            let events = events.into_inner().filter_map(event_of);
             let ended = page.group.clone();
             let events = events.take_until(async move { ended.cancelled().await });
             let events = events.map(Some).chain(stream::once(ready(None)));
             let signs = IntervalStream::new(interval(SIGN_OF_LIFE)).map(|_| Some(sign_of_life()));
             let all =
                 stream::select(events, signs).take_while(|event| ready(event.is_some())).filter_map(ready);
+            let all = all.inspect(move |_| {
+                let _held_while_it_is_open = &open;
+            });
             Sse::new(all).into_response()
         }
         Err(status) => answer::refused(&status),
@@ -47,9 +54,9 @@ fn sign_of_life() -> Result<Event, Infallible> {
     Ok(Event::default().event("alive").data("{}"))
 }
 
-fn event_of(event: WatchEvent) -> Option<Result<Event, Infallible>> {
+fn event_of(event: WatchEvent, kept_by: Option<&str>) -> Option<Result<Event, Infallible>> {
     let (name, data): (_, Value) = match event.kind? {
-        Kind::Profile(it) => ("profile", json::profile(&it)),
+        Kind::Profile(it) => ("profile", json::profile(&it, kept_by)),
         Kind::People(it) => ("people", json::people(&it)),
         Kind::Messages(it) => ("messages", json::messages(&it)),
     };

@@ -5,6 +5,7 @@
 mod chatting;
 mod disk;
 mod failures;
+mod hosting;
 mod lies;
 mod restarting;
 mod stranger;

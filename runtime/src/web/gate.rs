@@ -33,6 +33,15 @@ pub trait Seal: Send + Sync {
     fn holds(&self, body: &[u8], seal: &[u8]) -> bool;
 }
 
+/// On which requests a browser sends the cookie along.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SameSite {
+    /// On those of the page itself.
+    Strict,
+    /// Also when a link elsewhere, or a redirect, leads to the page.
+    Lax,
+}
+
 /// Makes links, turns each into a session once, and knows sessions again. Cheap to clone.
 ///
 /// A session is a cookie that names its subject (who asked for the link) and when it began, sealed; nothing is kept of it
@@ -73,13 +82,23 @@ impl Gate {
         let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
         links.retain(|link| link.until > now);
         let place = links.iter().position(|link| link.secret == secret)?;
-        let link = links.remove(place);
+        Some(self.begin(&links.remove(place).subject, now, SameSite::Strict))
+    }
+
+    /// The cookie of a new session, as the value of `Set-Cookie`. For subjects that have shown in another way than by a
+    /// link that they may come in.
+    pub fn begin(&self, subject: &str, now: SystemTime, same_site: SameSite) -> String {
         let mut body = seconds(now).to_be_bytes().to_vec();
-        body.extend_from_slice(link.subject.as_bytes());
+        body.extend_from_slice(subject.as_bytes());
         let seal = self.seal.seal(&body);
         body.extend_from_slice(&seal);
         let (value, age) = (BASE64URL_NOPAD.encode(&body), SESSION_LIFETIME.as_secs());
-        Some(format!("{}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite=Strict", self.cookie))
+        format!("{}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite={same_site:?}", self.cookie)
+    }
+
+    /// What makes a browser forget its session, as the value of `Set-Cookie`.
+    pub fn end(&self) -> String {
+        format!("{}=; Path=/; Max-Age=0; HttpOnly", self.cookie)
     }
 
     /// Whose session a request belongs to.

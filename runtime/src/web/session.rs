@@ -1,6 +1,6 @@
 //! Who gets in.
 
-use std::{net::SocketAddr, time::SystemTime};
+use std::{net::SocketAddr, sync::Arc, time::SystemTime};
 
 use axum::{
     Router,
@@ -21,6 +21,11 @@ pub trait Admission: Clone + Send + Sync + 'static {
 
     /// Why the subject of a session may not read any more; `None`: it may.
     fn refusal(&self, subject: &str) -> Option<&'static str>;
+
+    /// Names under which the page may be asked for, lower case, beside addresses and `localhost`.
+    fn names(&self) -> &[String] {
+        &[]
+    }
 }
 
 /// What the link has behind its `?`.
@@ -36,9 +41,10 @@ pub fn link(address: SocketAddr, secret: &str) -> String {
 
 /// Lays around what needs no session (`open`), and what needs one, all that keeps a page to itself.
 pub fn admitted<P: Admission>(open: Router, closed: Router<P>, page: P) -> Router {
+    let names: Arc<[String]> = page.names().into();
     let closed = closed.layer(from_fn_with_state(page.clone(), need_session::<P>)).with_state(page.clone());
     let all = open.layer(from_fn_with_state(page, take_token::<P>)).merge(closed);
-    all.layer(from_fn(own_host)).layer(from_fn(guarded))
+    all.layer(from_fn_with_state(names, own_host)).layer(from_fn(guarded))
 }
 
 /// A link was opened: the secret becomes a cookie and leaves the address at once.
