@@ -1,10 +1,12 @@
 //! A seeded simulation: any interleaving of sends, receipts, losses, crashes, restored backups, full disks and
-//! reconnects ends with the same history on both sides, nothing lost, nothing doubled.
+//! reconnects ends with the same history on both sides, nothing lost, nothing doubled; and what was decided meanwhile
+//! about a peer (verified, blocked, its conversation deleted) holds from the moment at which it is durable.
 //!
 //! A failure prints its seed; `CAUSEWAY_SEED=n` runs that one alone.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
+mod decisions;
 mod node;
 mod world;
 
@@ -21,7 +23,7 @@ fn seeds() -> Vec<u64> {
 }
 
 fn run(faults: Faults) {
-    let mut messages = 0;
+    let (mut messages, mut decisions) = (0, 0);
     for seed in seeds() {
         let result = std::panic::catch_unwind(|| {
             let mut world = World::new(seed, 3, faults);
@@ -30,17 +32,20 @@ fn run(faults: Faults) {
             }
             world.settle();
             world.check();
-            world.messages()
+            world.restart_all();
+            world.unblock_all();
+            world.check();
+            (world.messages(), world.decisions())
         });
         match result {
-            Ok(count) => messages += count,
+            Ok((sent, made)) => (messages, decisions) = (messages + sent, decisions + made),
             Err(panic) => {
                 eprintln!("seed {seed} with {faults:?}");
                 std::panic::resume_unwind(panic);
             }
         }
     }
-    assert!(messages > 0, "nothing was sent, so nothing was tested");
+    assert!(messages > 0 && decisions > 0, "nothing was sent or decided, so nothing was tested");
 }
 
 #[test]
@@ -61,4 +66,9 @@ fn messages_survive_full_disks() {
 #[test]
 fn messages_survive_restored_backups_of_either_side() {
     run(Faults { cuts: true, crashes: true, full_disks: true, backups: true });
+}
+
+#[test]
+fn decisions_hold_through_crashes_and_full_disks() {
+    run(Faults { cuts: true, crashes: true, full_disks: true, backups: false });
 }

@@ -4,13 +4,16 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 use conversation::{
-    Book, Conversation, Fetched, Folded, Input, Output, envelope, event, limits::FETCH_MESSAGES,
+    Book, Conversation, Decision, Fetched, Folded, Input, Item, Output, envelope, event,
+    limits::FETCH_MESSAGES,
 };
 use identity::NodeId;
 use proto::{
     chat::v1::{Frame, frame::Kind},
     history::v1::{Event, event::Kind as Stored},
 };
+
+use crate::decisions::Decisions;
 
 /// A peer.
 pub(crate) struct Node {
@@ -20,8 +23,8 @@ pub(crate) struct Node {
     pub(crate) disk: Vec<Bytes>,
     /// Of an earlier start; perhaps of a disk that was given up for a backup.
     checkpoint: Vec<u8>,
-    /// A copy of the disk at some time.
-    pub(crate) backup: Vec<Bytes>,
+    /// A copy of the disk at some time, and what had been decided then.
+    backup: (Vec<Bytes>, Decisions),
     /// Handed over and not stored.
     pub(crate) pending: VecDeque<Bytes>,
     pub(crate) disk_full: bool,
@@ -35,6 +38,7 @@ pub(crate) struct Node {
     pub(crate) last: Option<(NodeId, String)>,
     /// What `send` reported as stored.
     pub(crate) promised: Vec<(NodeId, String)>,
+    pub(crate) decisions: Decisions,
     /// Frames and closings for the network.
     pub(crate) outgoing: Vec<(u64, Option<Frame>)>,
 }
@@ -46,7 +50,7 @@ impl Node {
             core: Conversation::new(id, seed),
             disk: Vec::new(),
             checkpoint: Vec::new(),
-            backup: Vec::new(),
+            backup: Default::default(),
             pending: VecDeque::new(),
             disk_full: false,
             stored: BTreeMap::new(),
@@ -54,6 +58,7 @@ impl Node {
             asked: BTreeMap::new(),
             last: None,
             promised: Vec::new(),
+            decisions: Decisions::default(),
             outgoing: Vec::new(),
         }
     }
@@ -71,6 +76,8 @@ impl Node {
         self.pending.clear();
         self.outgoing.clear();
         self.asked.clear();
+        self.decisions.on_restart();
+        self.decisions.check(&self.core);
         (self.disk_full, self.failed) = (false, false);
     }
 
@@ -94,6 +101,17 @@ impl Node {
         whole
     }
 
+    pub(crate) fn back_up(&mut self) {
+        self.backup = (self.disk.clone(), self.decisions.clone());
+    }
+
+    /// Puts the backup in the place of the disk; a restart must follow.
+    pub(crate) fn restore(&mut self) {
+        (self.disk, self.decisions) = self.backup.clone();
+        // What a history lost with its end, asked for again, is another message.
+        self.last = None;
+    }
+
     pub(crate) fn send(&mut self, request: u64, to: NodeId, text: String, now: u64) {
         self.last = Some((to, text.clone()));
         self.ask(request, to, text, now);
@@ -110,6 +128,12 @@ impl Node {
         let once = Bytes::from(text.clone());
         self.asked.insert(request, (to, text.clone()));
         self.handle(Input::Send { request, to, text, once }, now);
+    }
+
+    pub(crate) fn decide(&mut self, request: u64, peer: NodeId, decision: Decision, now: u64) {
+        let position = (self.disk.len() + self.pending.len()) as u64 + 1;
+        self.decisions.ask(request, (peer, decision), position);
+        self.handle(Input::Decide { request, peer, decision }, now);
     }
 
     pub(crate) fn handle(&mut self, input: Input, now: u64) {
@@ -130,6 +154,7 @@ impl Node {
         match output {
             Output::Append(record) => {
                 assert!(!self.failed, "a record was handed over to a store that failed");
+                self.check_taken(&record);
                 self.pending.push_back(record);
             }
             Output::Transmit { session, frame } => {
@@ -143,6 +168,8 @@ impl Node {
                     self.promised.push(asked);
                 }
             }
+            Output::Decided { request } => self.decisions.on_decided(request),
+            Output::Rejected { request, .. } if self.decisions.on_rejected(request) => {}
             Output::Rejected { request, .. } => {
                 self.asked.remove(&request).expect("a request is answered once");
             }
@@ -182,6 +209,14 @@ impl Node {
         assert!(self.failed || self.disk.iter().rev().any(says), "told before it was durable");
     }
 
+    /// Nothing is taken from whoever is blocked.
+    fn check_taken(&self, record: &Bytes) {
+        if let Some(Stored::MessageIn(message)) = event::decode(record.clone()).unwrap().kind {
+            let (id, _) = envelope::decode(&message.envelope).unwrap();
+            assert!(!self.decisions.blocks(id.sender), "a message of a blocked peer was taken");
+        }
+    }
+
     /// Nothing is sent, and nothing acknowledged, that a loss of power could take back.
     fn check_durable(&self, frame: &Frame) {
         let Some(kind) = &frame.kind else { return };
@@ -192,6 +227,7 @@ impl Node {
             Kind::Conflict(conflict) => conflict.holding.iter().cloned().collect(),
             Kind::Message(message) => {
                 let (id, _) = envelope::decode(&message.envelope).unwrap();
+                assert!(!self.decisions.blocks(id.recipient), "a message went to a blocked peer");
                 let stored = self.stored.get(&(true, id.recipient, id.epoch.to_bytes()));
                 assert!(stored.is_some_and(|last| id.sequence <= *last), "sent before it was durable");
                 return;
@@ -227,17 +263,39 @@ impl Node {
         self.disk.iter().map(|record| event::decode(record.clone()).unwrap()).collect()
     }
 
-    /// What a person sees: sender, recipient, text, in order.
-    pub(crate) fn history(&self) -> Vec<(NodeId, NodeId, String)> {
-        let mut book = Book::default();
-        let events = self.events();
-        for (index, event) in events.iter().enumerate() {
-            book.push(index as u64 + 1, event);
-        }
-        let item = |(index, event): (usize, &Event)| book.item(index as u64 + 1, event);
-        let items = events.iter().enumerate().filter_map(item);
-        items.map(|item| (item.id.sender, item.id.recipient, item.text.unwrap_or_default())).collect()
+    /// What a person is shown.
+    pub(crate) fn shown(&self) -> Vec<Item> {
+        items(&self.events())
     }
+
+    /// What a person would be shown if nothing had been deleted.
+    pub(crate) fn written(&self) -> Vec<Item> {
+        let mut events = self.events();
+        for event in &mut events {
+            if let Some(Stored::ConversationDeleted(_)) = event.kind {
+                event.kind = None;
+            }
+        }
+        items(&events)
+    }
+}
+
+/// The messages of a book built from a log, which must know the same of each conversation.
+fn items(events: &[Event]) -> Vec<Item> {
+    let mut book = Book::default();
+    for (position, event) in (1..).zip(events) {
+        book.push(position, event);
+    }
+    let items: Vec<_> =
+        (1..).zip(events).filter_map(|(position, event)| book.item(position, event)).collect();
+    let mut conversations: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for item in &items {
+        conversations.entry(item.peer()).or_default().push(item.position);
+    }
+    for (peer, positions) in conversations {
+        assert_eq!(book.messages(peer), positions, "what a conversation lists");
+    }
+    items
 }
 
 /// The message in a record: own or not, with whom, its epoch and number.
