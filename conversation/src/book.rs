@@ -4,7 +4,7 @@ mod item;
 mod kept;
 mod line;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use identity::NodeId;
 use proto::history::v1::{ConversationDeleted, Event, MessageIn, MessageOut, event::Kind};
@@ -31,6 +31,14 @@ struct Chat {
     lines: BTreeMap<Epoch, Line>,
     /// Everything before this position was deleted.
     deleted: u64,
+    /// Behind that position, but only numbered anew there: as deleted as what they replace.
+    hidden: BTreeSet<u64>,
+}
+
+impl Chat {
+    fn shows(&self, position: u64) -> bool {
+        position > self.deleted && !self.hidden.contains(&position)
+    }
 }
 
 impl Book {
@@ -95,9 +103,9 @@ impl Book {
             }
             _ => return Vec::new(),
         };
-        let deleted =
-            NodeId::try_from(peer).ok().and_then(|peer| self.chats.get(&peer)).map_or(0, |it| it.deleted);
-        positions.iter_mut().for_each(|it| it.retain(|position| *position > deleted));
+        if let Some(chat) = NodeId::try_from(peer).ok().and_then(|peer| self.chats.get(&peer)) {
+            positions.iter_mut().for_each(|it| it.retain(|position| chat.shows(*position)));
+        }
         positions.unwrap_or_default()
     }
 
@@ -125,11 +133,17 @@ impl Book {
         let chat = self.chats.entry(id.recipient).or_default();
         if let Some(old) = Epoch::parse(&message.replaces_epoch).and_then(|epoch| chat.lines.get_mut(&epoch))
             && let Some(replaced) = old.replace(message.replaces_sequence)
-            && let Ok(index) = chat.messages.binary_search(&replaced)
         {
-            chat.messages.remove(index);
+            if !chat.shows(replaced) {
+                chat.hidden.insert(position);
+            }
+            if let Ok(index) = chat.messages.binary_search(&replaced) {
+                chat.messages.remove(index);
+            }
         }
-        chat.messages.push(position);
+        if chat.shows(position) {
+            chat.messages.push(position);
+        }
         chat.lines.entry(id.epoch).or_default().on_written(id.sequence, position);
     }
 
@@ -138,11 +152,12 @@ impl Book {
         if let Some(chat) = self.chats.get_mut(&peer) {
             chat.deleted = position;
             chat.messages = Vec::new();
+            chat.hidden = BTreeSet::new();
         }
     }
 
     fn shows(&self, peer: NodeId, position: u64) -> bool {
-        self.chats.get(&peer).is_some_and(|chat| position > chat.deleted)
+        self.chats.get(&peer).is_some_and(|chat| chat.shows(position))
     }
 
     fn outgoing(&self, position: u64, at_ms: u64, message: &MessageOut) -> Option<Item> {

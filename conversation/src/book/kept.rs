@@ -34,6 +34,7 @@ impl Chat {
             peer: peer.to_bytes(),
             message_steps: steps(self.messages.iter().copied()),
             deleted: self.deleted,
+            hidden_steps: steps(self.hidden.iter().copied()),
             lines: self.lines.iter().map(|(epoch, line)| line.keep(*epoch)).collect(),
         }
     }
@@ -44,6 +45,7 @@ impl Chat {
             messages: sums(&kept.message_steps),
             lines: kept.lines.iter().map(line).collect::<Option<_>>()?,
             deleted: kept.deleted,
+            hidden: sums(&kept.hidden_steps).into_iter().collect(),
         })
     }
 }

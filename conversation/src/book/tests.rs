@@ -4,7 +4,7 @@ use identity::NodeId;
 use proto::history::v1::{DeliveredThere, ReadThere};
 
 use super::*;
-use crate::{Conversation, Input, Output, event};
+use crate::{Conversation, Input, MessageId, Output, event};
 
 fn id(byte: u8) -> NodeId {
     NodeId::from_bytes([byte; 32])
@@ -95,4 +95,46 @@ fn what_was_deleted_is_not_there_any_more_and_what_comes_after_is() {
     assert_eq!(items.iter().filter_map(|item| item.text.as_deref()).collect::<Vec<_>>(), ["m0"]);
     assert_eq!(book.messages(id(2)), [items[0].position]);
     assert_eq!(book.last(10), [items[0].position]);
+}
+
+#[test]
+fn what_was_deleted_stays_gone_however_often_it_is_numbered_anew() {
+    let (mut events, first) = history(2);
+    events.push(event::new(0, Kind::ConversationDeleted(ConversationDeleted { peer: id(2).to_bytes() })));
+    let mut old = (first, 1);
+    for count in 1..3 {
+        let epoch = Epoch::derive(&[1; 32], count);
+        events.push(numbered_anew(&events, old, epoch));
+        old = (epoch, 1);
+    }
+    let book = book_of(&events);
+    assert_eq!(items(&book, &events), []);
+    assert_eq!(book.messages(id(2)), [0; 0]);
+    assert_eq!(book.touched(0, &delivered(old.0, 1, 500)), [0; 0]);
+    // Without the deletion it is shown once, under the number that it has last.
+    events.retain(|event| !matches!(event.kind, Some(Kind::ConversationDeleted(_))));
+    let book = book_of(&events);
+    let shown = items(&book, &events);
+    let shown: Vec<_> = shown.iter().filter_map(|item| item.text.as_deref()).collect();
+    assert_eq!(shown, ["m1", "m0"]);
+}
+
+/// A message of the history as the first one of another epoch.
+fn numbered_anew(events: &[Event], (old, sequence): (Epoch, u64), epoch: Epoch) -> Event {
+    let outgoing = events.iter().filter_map(|event| match &event.kind {
+        Some(Kind::MessageOut(message)) => Some(message),
+        _ => None,
+    });
+    let of_old = |message: &&MessageOut| {
+        envelope::id_of(&message.envelope).is_some_and(|it| (it.epoch, it.sequence) == (old, sequence))
+    };
+    let message = outgoing.into_iter().find(of_old).unwrap();
+    let id = MessageId { epoch, sequence: 1, ..envelope::id_of(&message.envelope).unwrap() };
+    let message = MessageOut {
+        envelope: envelope::renumber(&message.envelope, &id),
+        replaces_epoch: old.to_bytes(),
+        replaces_sequence: sequence,
+        ..message.clone()
+    };
+    event::new(0, Kind::MessageOut(message))
 }
