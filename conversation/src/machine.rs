@@ -1,6 +1,6 @@
 //! The machine: takes inputs, keeps the folded state and the sessions, and says what must be done.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use identity::NodeId;
@@ -165,6 +165,13 @@ impl Conversation {
     /// One peer of the history.
     pub fn contact(&self, id: NodeId) -> Option<ContactView> {
         self.state.view(id)
+    }
+
+    /// The first number of a peer's messages that was not read, of each epoch that has any.
+    pub fn first_unread(&self, id: NodeId) -> BTreeSet<(Epoch, u64)> {
+        let unread =
+            self.state.contacts.get(&id).into_iter().flat_map(|contact| contact.inbound.unread(None));
+        unread.map(|(epoch, read, _)| (epoch, read + 1)).collect()
     }
 
     /// Sums over all contacts.

@@ -60,10 +60,7 @@ export class Thread {
       this.toEnd.hidden = true;
     }
     await this.exclusively(async (isCurrent) => {
-      const limit = Math.min(MOST, Math.max(STEP, unread + STEP / 4));
-      const before = await ask("messages", { peer, before: position === 0 ? 0 : position + 1, limit });
-      const slice = new Slice(before);
-      if (position !== 0) slice.extend("newer", await ask("messages", { peer, after: position, limit: STEP }));
+      const slice = position === 0 ? await atUnread(peer, unread) : await around(peer, position);
       if (!isCurrent()) return;
       this.reset(slice);
       this.isLoaded = true;
@@ -259,10 +256,26 @@ export class Thread {
   }
 }
 
+/** A message with those before and after it. */
+async function around(peer, position) {
+  const slice = new Slice(await ask("messages", { peer, before: position + 1, limit: STEP }));
+  slice.extend("newer", await ask("messages", { peer, after: position, limit: STEP }));
+  return slice;
+}
+
+/** The end, with all that is unread; where that is too much for the page, its beginning, with a little of what was before. */
+async function atUnread(peer, unread) {
+  const end = new Slice(await ask("messages", { peer, limit: Math.min(MOST, Math.max(STEP, unread + STEP / 4)) }));
+  if (!end.older || end.items.filter((item) => !item.out).length >= unread) return end;
+  const slice = new Slice(await ask("messages", { peer, unread: true, limit: STEP }));
+  slice.unread = slice.first;
+  if (slice.older) slice.extend("older", await ask("messages", { peer, before: slice.first, limit: STEP / 4 }));
+  return slice;
+}
+
 /** Where the unread messages begin, and what is said there. */
 function lineOf(slice, unread) {
   const incoming = slice.items.filter((item) => !item.out);
-  if (unread === 0 || incoming.length === 0) return { position: 0, text: "" };
-  const isWhole = incoming.length >= unread;
-  return { position: incoming[isWhole ? incoming.length - unread : 0].position, text: isWhole ? "New messages" : `${unread} new messages; the first of them are further up` };
+  const first = slice.unread ?? incoming.at(-Math.min(unread, incoming.length))?.position;
+  return unread === 0 || first === undefined ? { position: 0, text: "" } : { position: first, text: "New messages" };
 }

@@ -1,6 +1,9 @@
 //! What the local control asks of the actor.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use conversation::{ContactView, Decision, Epoch, MessageId, Totals};
@@ -44,6 +47,11 @@ pub(crate) enum Command {
     Resolve {
         peer: String,
         reply: oneshot::Sender<Result<NodeId, CommandError>>,
+    },
+    /// Answered with the first number that was not read, of each epoch that has any.
+    Unread {
+        peer: NodeId,
+        reply: oneshot::Sender<BTreeSet<(Epoch, u64)>>,
     },
     Faces {
         peers: Vec<NodeId>,

@@ -6,13 +6,18 @@
 mod news;
 mod search;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+};
 
-use conversation::{Book, Item, event};
+use conversation::{Book, Direction, Epoch, Item, event};
 use identity::NodeId;
 use storage::{Log, ReadError};
 use tokio::sync::watch;
 use tonic::Status;
+
+use crate::limits::MESSAGES_MOST;
 
 /// The history, for readers. Clones read the same book.
 #[derive(Debug, Clone)]
@@ -62,6 +67,30 @@ impl Reader {
         self.blocking(move |reader| {
             let (positions, older, newer) = reader.with_book(|book| select(book.messages(peer), part))?;
             Ok(Messages { items: reader.read(&positions)?, older, newer })
+        })
+        .await
+    }
+
+    /// Where the first of these messages of a peer lies, named by their epochs and numbers; `None` if none is shown.
+    pub(crate) async fn first_of(
+        &self,
+        peer: NodeId,
+        mut named: BTreeSet<(Epoch, u64)>,
+    ) -> Result<Option<u64>, Status> {
+        self.blocking(move |reader| {
+            let positions = reader.with_book(|book| book.messages(peer).to_vec())?;
+            let mut first = None;
+            for part in positions.rchunks(MESSAGES_MOST) {
+                if named.is_empty() {
+                    break;
+                }
+                let items = reader.read(part)?;
+                let incoming = items.iter().rev().filter(|item| item.direction == Direction::In);
+                for item in incoming.filter(|item| named.remove(&(item.id.epoch, item.id.sequence))) {
+                    first = Some(item.position);
+                }
+            }
+            Ok(first)
         })
         .await
     }

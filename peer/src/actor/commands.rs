@@ -41,6 +41,7 @@ impl Actor {
                 let _ = reply.send(self.resolve(&to).map(|peer| self.handle_typing(peer, active)));
             }
             Command::Resolve { peer, reply } => drop(reply.send(self.resolve(&peer))),
+            Command::Unread { peer, reply } => drop(reply.send(self.core.first_unread(peer))),
             Command::Faces { peers, reply } => {
                 let faces = peers.into_iter().map(|peer| (peer, self.face(peer))).collect();
                 let _ = reply.send(faces);

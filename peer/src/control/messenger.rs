@@ -207,8 +207,9 @@ impl Messenger for MessengerControl {
         &self,
         request: Request<control::MessagesRequest>,
     ) -> Result<Response<control::MessagesResponse>, Status> {
-        let control::MessagesRequest { peer, before, after, limit } = request.into_inner();
+        let control::MessagesRequest { peer, before, after, limit, unread } = request.into_inner();
         let peer = self.resolve(peer).await?;
+        let after = if unread { self.before_unread(peer).await?.unwrap_or(after) } else { after };
         let part = Part { before, after, limit: bounded(limit, MESSAGES_USUAL, MESSAGES_MOST) };
         let found = self.reader.messages(peer, part).await?;
         let (older, newer) = (found.older, found.newer);

@@ -32,6 +32,7 @@ pub(super) struct Asked {
     before: u64,
     pub(super) after: u64,
     limit: u32,
+    unread: bool,
 }
 
 pub(super) type Typed = Result<Query<Asked>, QueryRejection>;
@@ -101,8 +102,8 @@ async fn people(page: &Page, _asked: Asked) -> Result<Value, Status> {
 }
 
 async fn messages(page: &Page, asked: Asked) -> Result<Value, Status> {
-    let Asked { peer, before, after, limit, .. } = asked;
-    let request = MessagesRequest { peer, before, after, limit };
+    let Asked { peer, before, after, limit, unread, .. } = asked;
+    let request = MessagesRequest { peer, before, after, limit, unread };
     let found = page.messenger.messages(Request::new(request)).await?.into_inner();
     let messages: Vec<_> = found.messages.iter().map(told::item).collect();
     Ok(json!({ "messages": messages, "older": found.older, "newer": found.newer }))

@@ -3,7 +3,9 @@
 use std::net::UdpSocket;
 
 use peer::Discovery;
-use proto::control::v1::{DeliveryState, Direction, InboxRequest, MarkReadRequest, SafetyNumberRequest};
+use proto::control::v1::{
+    DeliveryState, Direction, InboxRequest, MarkReadRequest, MessagesRequest, SafetyNumberRequest,
+};
 
 use crate::support::{LIMIT, Node, config, eventually, start, start_with, until_online};
 
@@ -137,6 +139,31 @@ async fn only_what_was_seen_is_marked_as_read() {
     assert_eq!(eventually("anna is told", states).await, [read, read, at_peer]);
     let wrong = MarkReadRequest { epoch: vec![1; 3].into(), ..request };
     assert_eq!(ben.client.mark_read(wrong).await.unwrap_err().code(), tonic::Code::InvalidArgument);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_not_read_is_given_from_its_first_message_on() {
+    let (mut anna, mut ben) = pair().await;
+    for text in ["1", "2", "3"] {
+        anna.deliver("ben", text).await;
+    }
+    ben.deliver("anna", "own ones are nothing to be read").await;
+    let inbox = ben.inbox().await;
+    let mut reader = ben.client.clone();
+    let mut from = async |limit| {
+        let request =
+            MessagesRequest { peer: "anna".into(), unread: true, limit, ..MessagesRequest::default() };
+        let found = reader.messages(request).await.unwrap().into_inner();
+        let texts = found.messages.into_iter().map(|item| item.text).collect::<Vec<_>>().join(",");
+        (texts, found.older, found.newer)
+    };
+    assert_eq!(from(2).await, ("1,2".into(), false, true));
+    let read = |through| MarkReadRequest { peer: "anna".into(), epoch: inbox[0].epoch.clone(), through };
+    ben.client.mark_read(read(2)).await.unwrap();
+    assert_eq!(from(1).await, ("3".into(), true, true), "the third is left");
+    ben.client.mark_read(read(3)).await.unwrap();
+    let newest = ("own ones are nothing to be read".into(), true, false);
+    assert_eq!(from(1).await, newest, "once all is read");
 }
 
 #[tokio::test(flavor = "multi_thread")]

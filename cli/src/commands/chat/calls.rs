@@ -140,7 +140,7 @@ fn page(peer: &Bytes, want: Want) -> MessagesRequest {
         Want::After(position) => (0, position, PAGE),
         Want::Around(position) => (position + 1, 0, PAGE),
     };
-    MessagesRequest { peer: output::id(peer), before, after, limit }
+    MessagesRequest { peer: output::id(peer), before, after, limit, ..MessagesRequest::default() }
 }
 
 /// A call that has no answer of the peer was lost on the way; the peer's own refusal was not.

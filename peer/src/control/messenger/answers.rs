@@ -23,6 +23,12 @@ impl MessengerControl {
         Ok(items.into_iter().map(|item| inbox_item(item, &faces)).collect())
     }
 
+    /// The position before the first message of a peer that was not read, if there is one.
+    pub(super) async fn before_unread(&self, peer: NodeId) -> Result<Option<u64>, Status> {
+        let named = ask(&self.commands, |reply| Command::Unread { peer, reply }).await?;
+        Ok(self.reader.first_of(peer, named).await?.map(|first| first - 1))
+    }
+
     pub(super) async fn decide(&self, peer: String, decision: Decision) -> Result<NodeId, Status> {
         let peer = self.resolve(peer).await?;
         ask(&self.commands, |reply| Command::Decide { peer, decision, reply }).await??;
