@@ -1,5 +1,6 @@
 //! The page of a peer, in a real Chromium.
 
+mod crowding;
 mod entering;
 mod failing;
 mod reading;

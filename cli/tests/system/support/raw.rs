@@ -70,8 +70,18 @@ impl Control {
 
     /// A registration for a node that is reached at `port`.
     pub(crate) fn registration(&self, identity: &Identity, port: u16, goodbye: bool) -> RegisterRequest {
-        let description = describe(identity);
-        let announcement = announce(identity, &self.network, port, &description, &[self.bridge]);
+        self.registration_as(identity, &describe(identity), port, goodbye)
+    }
+
+    /// The same, of a node that describes itself so.
+    pub(crate) fn registration_as(
+        &self,
+        identity: &Identity,
+        description: &Description,
+        port: u16,
+        goodbye: bool,
+    ) -> RegisterRequest {
+        let announcement = announce(identity, &self.network, port, description, &[self.bridge]);
         RegisterRequest {
             description: Some(description.signed().clone()),
             announcement: Some(announcement.signed().clone()),
@@ -92,9 +102,14 @@ pub(crate) async fn channel_to(
 
 /// A description of an invented peer.
 pub(crate) fn describe(identity: &Identity) -> Description {
+    describe_as(identity, &format!("raw-{}", identity.id().short()))
+}
+
+/// The same, under a name.
+pub(crate) fn describe_as(identity: &Identity, name: &str) -> Description {
     let message = v1::Description {
         kind: NodeKind::Peer.into(),
-        name: format!("raw-{}", identity.id().short()),
+        name: name.to_owned(),
         sequence: 1,
         certificate: identity.certificate().clone(),
         ..v1::Description::default()

@@ -1,10 +1,11 @@
 //! What tests ask of nodes and say through them.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
-use proto::control::v1::{SendRequest, messenger_client::MessengerClient};
+use proto::control::v1::{PeopleRequest, Person, SendRequest, messenger_client::MessengerClient};
 use runtime::{rpc::connect_unix, socket_path};
 use serde_json::Value;
+use tonic::transport::Channel;
 
 use super::{GENEROUS, Node, eventually, eventually_within, json::text};
 
@@ -58,15 +59,21 @@ impl Node {
 
     /// Sends many, one after the other; they need not be at the peer on return.
     pub(crate) fn send_all(&self, to: &str, texts: impl IntoIterator<Item = String>) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.expect("there is memory").block_on(async {
-            let channel = connect_unix(&socket_path::of(self.data())).await.expect("it runs");
-            let mut messenger = MessengerClient::new(channel);
+        on_this_thread(async {
+            let mut messenger = messenger_of(self.data()).await;
             for text in texts {
                 let request = SendRequest { to: to.to_owned(), text, ..SendRequest::default() };
                 messenger.send(request).await.expect("it is stored");
             }
         });
+    }
+
+    /// Everybody who is there or was talked to, as the control service tells it.
+    pub(crate) fn people(&self) -> Vec<Person> {
+        on_this_thread(async {
+            let answer = messenger_of(self.data()).await.people(PeopleRequest {}).await;
+            answer.expect("it runs").into_inner().people
+        })
     }
 
     /// Sends and waits until it is at the peer; its line of JSON.
@@ -78,9 +85,12 @@ impl Node {
 
     /// The texts received from a peer, in the order of the inbox.
     pub(crate) fn received(&self, from: &str) -> Vec<String> {
-        let items = self.json(&["inbox", "--from", from]);
-        let incoming = items.iter().filter(|item| item["direction"] == "in");
-        incoming.map(|item| text(item, "text").to_owned()).collect()
+        self.texts(from, "in")
+    }
+
+    /// The texts sent to a peer, in the order of the inbox.
+    pub(crate) fn sent(&self, to: &str) -> Vec<String> {
+        self.texts(to, "out")
     }
 
     /// Waits until exactly these texts were received from a peer, in this order.
@@ -95,6 +105,23 @@ impl Node {
         let received = self.received(from);
         assert!(received == expected, "{what}: {}", difference(&received, expected));
     }
+
+    fn texts(&self, with: &str, direction: &str) -> Vec<String> {
+        let items = self.json(&["inbox", "--from", with]);
+        let wanted = items.iter().filter(|item| item["direction"] == direction);
+        wanted.map(|item| text(item, "text").to_owned()).collect()
+    }
+}
+
+/// The local control of the peer that keeps its data there.
+pub(super) async fn messenger_of(data: &Path) -> MessengerClient<Channel> {
+    MessengerClient::new(connect_unix(&socket_path::of(data)).await.expect("it runs"))
+}
+
+/// Runs asynchronous code to its end.
+pub(super) fn on_this_thread<T>(code: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("there is memory").block_on(code)
 }
 
 /// Where two lists first differ: whole lists of hundreds of messages tell nobody anything.

@@ -7,7 +7,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use super::Node;
+use super::{Node, raw::Control};
 
 /// A network name that no other test, and no other run on this machine, has.
 pub(crate) fn network(name: &str) -> String {
@@ -72,6 +72,11 @@ impl Towns {
     /// A running peer in the cloud.
     pub(crate) fn in_cloud(&self, name: &str) -> Node {
         Node::peer(name, &self.cloud, self.folder.path()).with(&["--listen", "127.0.0.1"]).start()
+    }
+
+    /// Where nodes of the cloud register with its bridge.
+    pub(crate) fn control_in_cloud(&self) -> Control {
+        Control::of(&self.tower, "127.0.0.1", &self.cloud)
     }
 
     /// A running peer at home under a name that somebody has already; its data lies in a folder of its own.
