@@ -139,8 +139,9 @@ fn page(peer: &Bytes, want: Want) -> MessagesRequest {
         Want::Before(position) => (position, 0, PAGE),
         Want::After(position) => (0, position, PAGE),
         Want::Around(position) => (position + 1, 0, PAGE),
+        Want::Unread => (0, 0, PAGE),
     };
-    MessagesRequest { peer: output::id(peer), before, after, limit, ..MessagesRequest::default() }
+    MessagesRequest { peer: output::id(peer), before, after, limit, unread: want == Want::Unread }
 }
 
 /// A call that has no answer of the peer was lost on the way; the peer's own refusal was not.

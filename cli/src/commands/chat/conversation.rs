@@ -66,7 +66,7 @@ impl Conversation {
                 self.items.retain(|position, _| *position >= oldest);
                 (self.older, self.newer) = (page.older, false);
             }
-            Want::Around(_) => {
+            Want::Around(_) | Want::Unread => {
                 self.items.clear();
                 (self.older, self.newer) = (page.older, page.newer);
             }
@@ -104,11 +104,16 @@ impl Conversation {
         *self = Self::default();
     }
 
-    /// Where the unread ones of the last so many incoming messages begin.
-    pub(super) fn nth_incoming_from_end(&self, count: u64) -> Option<u64> {
+    /// Where so many unread messages begin; `None` when that is further up than what is loaded.
+    pub(super) fn unread_begin(&self, count: u64) -> Option<u64> {
         let count = usize::try_from(count).unwrap_or(usize::MAX);
-        let incoming = self.items.values().rev().filter(|item| item.direction() == Direction::In);
-        incoming.take(count).last().map(|item| item.position)
+        let mut incoming = self.items.values().filter(|item| item.direction() == Direction::In);
+        let before = match incoming.clone().count().checked_sub(count) {
+            // Without the end, what is loaded was asked for because it begins there.
+            None if self.older && !self.newer => return None,
+            before => before.unwrap_or(0),
+        };
+        incoming.nth(before).map(|item| item.position)
     }
 
     /// The newest incoming message of each epoch, up to a position.
@@ -195,6 +200,6 @@ mod tests {
         conversation.take_news(other);
         assert_eq!(conversation.seen_through(4), [(vec![1].into(), 4)]);
         assert_eq!(conversation.seen_through(9), [(vec![2].into(), 1), (vec![1].into(), 5)]);
-        assert_eq!(conversation.nth_incoming_from_end(2), Some(5));
+        assert_eq!(conversation.unread_begin(2), Some(5));
     }
 }

@@ -18,6 +18,8 @@ pub(super) enum Want {
     After(u64),
     /// The message at a position, with what came before it.
     Around(u64),
+    /// The first message that was not read, with what came after it.
+    Unread,
 }
 
 /// Something to do outside of the model.

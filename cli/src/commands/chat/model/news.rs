@@ -172,7 +172,7 @@ impl Model {
             return;
         }
         match want {
-            Want::Newest(_) if first_time => self.show_unread(),
+            Want::Newest(_) | Want::Unread if first_time => self.show_unread(),
             Want::Around(position) => self.show(position),
             Want::After(position) if self.is_at(position) => self.show(position),
             _ => {}

@@ -11,8 +11,8 @@ use crate::commands::chat::{
 };
 
 /// Messages that are loaded at first, and the most that come at once.
-const FIRST: u64 = 100;
-const MOST: u64 = 500;
+const FIRST: u32 = 100;
+const MOST: u32 = 500;
 
 impl Model {
     /// Shows somebody's conversation.
@@ -43,7 +43,7 @@ impl Model {
         self.talks.get_mut(self.open.as_ref()?)
     }
 
-    /// Loads the newest of the open conversation unless something of it is there.
+    /// Loads the newest of the open conversation, or what is unread, unless something of it is there.
     pub(super) fn load_open(&mut self) {
         let Some(peer) = self.open.clone().filter(|_| self.link == Link::Up) else { return };
         let unread = self.people.person(&peer).map_or(0, |person| person.unread);
@@ -51,9 +51,11 @@ impl Model {
         if talk.loaded || talk.loading.is_some() {
             return;
         }
-        // All that is not read, and some before it.
-        let count = (unread + 10).clamp(FIRST, MOST);
-        self.load(peer, Want::Newest(u32::try_from(count).unwrap_or(u32::MAX)));
+        // All that is not read, and some before it; or where it begins, for what nobody saw is not read.
+        match u32::try_from(unread + 10) {
+            Ok(count) if count <= MOST => self.load(peer, Want::Newest(count.max(FIRST))),
+            _ => self.load(peer, Want::Unread),
+        }
     }
 
     fn load(&mut self, peer: Bytes, want: Want) {
@@ -160,11 +162,14 @@ impl Model {
 
     /// Back to the newest message.
     pub(super) fn go_to_end(&mut self) {
+        let (is_up, open) = (self.link == Link::Up, self.open.clone());
         if let Some(talk) = self.open_talk_mut() {
             (talk.scroll, talk.hit) = (Scroll::Bottom, None);
             if talk.newer {
                 talk.clear();
-                self.load_open();
+                if let Some(peer) = open.filter(|_| is_up) {
+                    self.load(peer, Want::Newest(FIRST));
+                }
             }
         }
     }
@@ -173,7 +178,7 @@ impl Model {
     pub(super) fn show_unread(&mut self) {
         let unread = self.partner().map_or(0, |person| person.unread);
         let Some(talk) = self.open_talk_mut().filter(|talk| talk.loaded && unread > 0) else { return };
-        talk.unread_from = talk.nth_incoming_from_end(unread);
+        talk.unread_from = talk.unread_begin(unread);
         let Some(from) = talk.unread_from else { return };
         self.look(|measure, _| {
             let (edge, _) = measure.down(measure.above(from), measure.view);

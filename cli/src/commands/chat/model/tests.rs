@@ -231,6 +231,26 @@ fn a_conversation_opens_where_the_unread_messages_begin() {
 }
 
 #[test]
+fn more_unread_messages_than_come_at_once_begin_at_the_first_one_and_the_end_is_one_key_away() {
+    let mut test = Test { model: Model::new(Some("ben".into()), [9; 16], (80, 24)), now_ms: 1 };
+    test.handle(Event::Up);
+    let people = vec![Person { unread: 10_000, ..person(2, "ben", 20_000) }];
+    assert_eq!(test.people(people, true), [Effect::Load { peer: ben(), want: Want::Unread }]);
+    let effects = test.page(Want::Unread, incoming(10_001..=10_100, true, true));
+    let talk = test.model.open_talk().unwrap();
+    assert_eq!((talk.unread_from, talk.newer), (Some(10_001), true));
+    let marked = effects.iter().find_map(|effect| match effect {
+        Effect::MarkRead { through, .. } => Some(*through),
+        _ => None,
+    });
+    assert!(marked.is_some_and(|through| through < 10_030), "what is in view, no more: {effects:?}");
+    assert_eq!(test.press(KeyCode::Esc), [Effect::Load { peer: ben(), want: Want::Newest(100) }]);
+    test.page(Want::Newest(100), incoming(19_901..=20_000, true, false));
+    let talk = test.model.open_talk().unwrap();
+    assert_eq!((talk.unread_from, talk.scroll), (None, Scroll::Bottom), "at the end, as was asked for");
+}
+
+#[test]
 fn a_search_leads_into_the_middle_of_the_history_and_back() {
     let mut test = Test::new();
     let effects = test.enter("/search needle");
