@@ -187,10 +187,11 @@ fn a_peer_that_floods_keeps_nobody_else_from_talking_and_loses_nothing_itself() 
     anna.wait_received("ben", &of(0));
     ben.wait_received("anna", &of(1));
     let mut received = anna.received("mallory");
-    assert!(received == mallory.sent("anna"), "the flood arrived in another order than it was stored in");
+    let in_order = received == mallory.sent("anna");
     received.sort_unstable();
     let mut sent: Vec<_> = (0..flooded.sent).map(|number| format!("flood {number}")).collect();
     sent.sort_unstable();
-    assert!(received == sent, "{} of {} messages of the flood arrived", received.len(), sent.len());
+    assert!(received == sent, "of {} messages of the flood {} arrived", sent.len(), received.len());
+    assert!(in_order, "the flood arrived in another order than it was stored in");
     page.wait_for(&format!("document.querySelector('{row}').dataset.unread === '{}'", flooded.sent));
 }
