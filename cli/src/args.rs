@@ -1,6 +1,7 @@
 //! What was typed: the command line and the environment, nothing interpreted yet.
 
 mod ask;
+mod dispatcher;
 mod drop_link;
 mod messenger;
 mod run;
@@ -15,6 +16,7 @@ pub(crate) use ask::{
     LinkCommand, LinkTarget, Man, Open, Policy, PolicyCommand, ReadArgs, RuleCommand, Trust, TrustCommand,
     TrustNode, Who,
 };
+pub(crate) use dispatcher::{Dispatcher, DispatcherArgs, DispatcherCommand, KeptArgs};
 pub(crate) use messenger::{About, Chat, Delete, Export, Inbox, Rename, Search, Send, Verify};
 pub(crate) use run::{BridgeArgs, Listen, PeerArgs, Retain, Ui, Url};
 pub(crate) use topology::{
@@ -94,6 +96,13 @@ pub(crate) enum Command {
         after_help = "Example:\n  causeway peer --name anna --network home\n  causeway peer --name carla --network cloud --bridge 10.0.0.5:30012"
     )]
     Peer(Box<PeerArgs>),
+    /// Run a dispatcher: a page where people with only a browser get a peer of their own
+    #[command(
+        after_help = "It starts `causeway peer` for each of them on this machine. The peers run on when it ends, and are taken up \
+                      again.\n\nExample:\n  causeway dispatcher --network cloud\n  causeway dispatcher --network cloud \
+                      --domain chat.example.org\n  causeway dispatcher status"
+    )]
+    Dispatcher(Box<Dispatcher>),
     /// Chat in the terminal, with the peer that runs, or one of its own
     #[command(
         after_help = "It uses the peer of --data or --name, else the only one that runs. Where none runs, it is one itself, with all \

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use proto::control::v1::{
-    bridge_client::BridgeClient, messenger_client::MessengerClient, node_client::NodeClient,
+    bridge_client::BridgeClient, dispatcher_client::DispatcherClient, messenger_client::MessengerClient,
+    node_client::NodeClient,
 };
 use runtime::{rpc::connect_unix, socket_path};
 use tonic::transport::Channel;
@@ -37,6 +38,11 @@ impl Client {
     /// What a peer answers.
     pub(crate) fn messenger(&self) -> MessengerClient<Channel> {
         MessengerClient::new(self.channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES)
+    }
+
+    /// What a dispatcher answers.
+    pub(crate) fn dispatcher(&self) -> DispatcherClient<Channel> {
+        DispatcherClient::new(self.channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES)
     }
 
     /// What a bridge answers.

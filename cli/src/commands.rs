@@ -4,6 +4,7 @@ mod bridge;
 mod chat;
 mod decide;
 mod demo;
+mod dispatcher;
 mod doctor;
 mod export;
 mod id;
@@ -49,6 +50,10 @@ async fn run_command(command: Command, file: File) -> anyhow::Result<()> {
         Command::Demo(demo) => demo::run(demo).await,
         Command::Bridge(bridge) => bridge::run(settings::bridge(*bridge, file.bridge)?).await,
         Command::Peer(peer) => peer::run(settings::peer(*peer, file.peer)?).await,
+        Command::Dispatcher(it) => match it.command {
+            Some(command) => dispatcher::ask(command).await,
+            None => dispatcher::run(settings::dispatcher(it.run, file.dispatcher)?).await,
+        },
         Command::Id(data) => id::run(&data),
         Command::Identity(identity) => identity::run(&identity),
         Command::Invite(invite) => invite::invite(invite).await,

@@ -17,6 +17,7 @@ const FOLDER: &str = "causeway";
 pub(crate) enum Kind {
     Peer,
     Bridge,
+    Dispatcher,
 }
 
 impl Kind {
@@ -24,6 +25,7 @@ impl Kind {
         match self {
             Self::Peer => "peer",
             Self::Bridge => "bridge",
+            Self::Dispatcher => "dispatcher",
         }
     }
 }
@@ -94,7 +96,7 @@ pub(crate) fn all(kind: Option<Kind>) -> anyhow::Result<Vec<PathBuf>> {
     let Ok(entries) = std::fs::read_dir(&root) else { return Ok(Vec::new()) };
     let wanted = |name: &str| match kind {
         Some(kind) => name.starts_with(&format!("{}-", kind.word())),
-        None => name.starts_with("peer-") || name.starts_with("bridge-"),
+        None => ["peer-", "bridge-", "dispatcher-"].iter().any(|kind| name.starts_with(kind)),
     };
     let mut found: Vec<_> = entries
         .filter_map(Result::ok)

@@ -30,6 +30,7 @@ pub(crate) struct File {
     pub(crate) otlp: Option<String>,
     pub(crate) bridge: BridgeTable,
     pub(crate) peer: PeerTable,
+    pub(crate) dispatcher: DispatcherTable,
 }
 
 /// `[bridge]`.
@@ -82,7 +83,30 @@ pub(crate) struct PeerTable {
     pub(crate) obey: Vec<NodeId>,
     #[serde(deserialize_with = "parsed")]
     pub(crate) login: Option<Url>,
-    pub(crate) ui_name: Vec<String>,
+    pub(crate) ui_domain: Option<String>,
+    pub(crate) metrics_listen: Option<SocketAddr>,
+}
+
+/// `[dispatcher]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub(crate) struct DispatcherTable {
+    pub(crate) name: Option<String>,
+    pub(crate) network: Option<String>,
+    pub(crate) data: Option<PathBuf>,
+    pub(crate) listen: Option<SocketAddr>,
+    pub(crate) domain: Option<String>,
+    pub(crate) keys: Option<PathBuf>,
+    pub(crate) pool: Option<usize>,
+    pub(crate) max_peers: Option<usize>,
+    #[serde(deserialize_with = "parsed")]
+    pub(crate) idle: Option<Retain>,
+    #[serde(deserialize_with = "parsed")]
+    pub(crate) forget: Option<Retain>,
+    pub(crate) logins_per_minute: Option<u32>,
+    pub(crate) bridge: Vec<String>,
+    pub(crate) interface: Vec<String>,
+    pub(crate) discovery_port: Option<u16>,
     pub(crate) metrics_listen: Option<SocketAddr>,
 }
 

@@ -15,6 +15,10 @@ use crate::{
     file::{BridgeTable, File, PeerTable},
 };
 
+mod dispatcher;
+
+pub(crate) use dispatcher::dispatcher;
+
 /// How long a bridge lets open streams go on after SIGTERM.
 const DEFAULT_GRACE: Duration = Duration::from_secs(10);
 /// What a node that runs logs.
@@ -23,10 +27,11 @@ const NODE_FILTER: &str = "info";
 const COMMAND_FILTER: &str = "warn";
 
 /// Whose log lines a bare level is about.
-const CRATES: [&str; 9] = [
+const CRATES: [&str; 10] = [
     "causeway",
     "conversation",
     "discovery",
+    "dispatcher",
     "gateway",
     "identity",
     "peer",
@@ -45,6 +50,7 @@ pub(crate) struct BridgeSettings {
 pub(crate) fn start_telling(global: &Global, file: &File, command: &Command) -> anyhow::Result<Telemetry> {
     let usual = match command {
         Command::Bridge(_) | Command::Peer(_) => NODE_FILTER,
+        Command::Dispatcher(it) if it.command.is_none() => NODE_FILTER,
         _ => COMMAND_FILTER,
     };
     let filter = global.log.as_deref().or(file.log.as_deref()).unwrap_or(usual);
@@ -136,8 +142,8 @@ pub(crate) fn peer(args: PeerArgs, file: PeerTable) -> anyhow::Result<PeerConfig
         Some(Ui::Off) => peer::Ui::Off,
         None => peer::Ui::Default,
     };
-    config.hosting =
-        hosting(first(args.obey, file.obey), args.login.or(file.login), first(args.ui_names, file.ui_name))?;
+    let (obey, login) = (first(args.obey, file.obey), args.login.or(file.login));
+    config.hosting = hosting(obey, login, args.ui_domain.or(file.ui_domain))?;
     config.metrics = args.metrics_listen.or(file.metrics_listen);
     if let Some(port) = args.node.discovery_port.or(file.discovery_port) {
         config.discovery = peer::Discovery::Multicast(port);
@@ -145,11 +151,10 @@ pub(crate) fn peer(args: PeerArgs, file: PeerTable) -> anyhow::Result<PeerConfig
     Ok(config)
 }
 
-fn hosting(obey: Vec<NodeId>, login: Option<Url>, names: Vec<String>) -> anyhow::Result<Option<Hosting>> {
-    let names = names.iter().map(|name| name.to_ascii_lowercase()).collect();
+fn hosting(obey: Vec<NodeId>, login: Option<Url>, domain: Option<String>) -> anyhow::Result<Option<Hosting>> {
     match (obey.is_empty(), login) {
         (true, None) => Ok(None),
-        (false, Some(login)) => Ok(Some(Hosting { obey, login: login.0, names })),
+        (false, Some(login)) => Ok(Some(Hosting { obey, login: login.0, domain })),
         _ => Err(usage(
             "--obey and --login belong together: whose claims count, and where people log in".into(),
         )),

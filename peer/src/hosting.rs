@@ -32,8 +32,8 @@ pub struct Hosting {
     pub obey: Vec<NodeId>,
     /// Where a person logs in: the address of the dispatcher's page.
     pub login: String,
-    /// Names under which the page may be asked for, beside addresses and names below `localhost`.
-    pub names: Vec<String>,
+    /// The page may be asked for as the node id below this name, beside addresses and names below `localhost`.
+    pub domain: Option<String>,
 }
 
 /// What a kept peer has beside what every peer has.

@@ -18,6 +18,7 @@
 //! | [`store`] | what a bridge keeps beside its logs |
 //! | [`topology`] | the past of a federation |
 //! | [`export`] | logs in a portable file |
+//! | [`hosting`] | what a dispatcher keeps on its disk |
 //! | [`history`] | a peer's history on its disk |
 //!
 //! ```
@@ -60,6 +61,7 @@ package!(control, "causeway.control.v1", "The local control socket.");
 package!(export, "causeway.export.v1", "Logs in a portable file.");
 package!(greeting, "causeway.greeting.v1", "The exchange of descriptions.");
 package!(history, "causeway.history.v1", "A peer's history on its disk.");
+package!(hosting, "causeway.hosting.v1", "What a dispatcher keeps on its disk.");
 package!(journal, "causeway.journal.v1", "A bridge's local inputs.");
 package!(link, "causeway.link.v1", "Frames and stream headers between bridges.");
 package!(log, "causeway.log.v1", "Events and segments.");

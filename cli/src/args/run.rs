@@ -185,15 +185,9 @@ pub(crate) struct PeerArgs {
     /// The address of that dispatcher's page, where people log in
     #[arg(long, env = "CAUSEWAY_LOGIN", value_name = "URL", requires = "obey")]
     pub(crate) login: Option<Url>,
-    /// A name under which the page may be asked for, beside addresses and names below `localhost`; repeatable
-    #[arg(
-        long = "ui-name",
-        env = "CAUSEWAY_UI_NAME",
-        value_name = "HOST",
-        value_delimiter = ',',
-        requires = "obey"
-    )]
-    pub(crate) ui_names: Vec<String>,
+    /// The page may be asked for as this peer's id below this name, beside addresses and names below `localhost`
+    #[arg(long, env = "CAUSEWAY_UI_DOMAIN", value_name = "DOMAIN", requires = "obey")]
+    pub(crate) ui_domain: Option<String>,
     /// Where /metrics and /healthz are served (default: nowhere)
     #[arg(long, env = "CAUSEWAY_METRICS_LISTEN", value_name = "ADDR")]
     pub(crate) metrics_listen: Option<SocketAddr>,

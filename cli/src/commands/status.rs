@@ -4,17 +4,23 @@ use std::time::Duration;
 
 use proto::{
     bridge::v1::{StatusRequest, StatusResponse},
-    control::v1::{AboutRequest, MessengerStatusRequest, MessengerStatusResponse, SessionStatus},
+    control::v1::{
+        AboutRequest, DispatcherStatusRequest, MessengerStatusRequest, MessengerStatusResponse, SessionStatus,
+    },
     node::v1::NodeKind,
 };
 use serde_json::{Value, json};
 
+use super::dispatcher;
 use crate::{args::ReadArgs, client::Client, output};
 
 pub(super) async fn run(args: ReadArgs) -> anyhow::Result<()> {
     let client = Client::connect(args.data.data.as_deref(), None).await?;
     let about = client.node().about(AboutRequest {}).await?.into_inner();
-    let (object, lines) = if about.kind() == NodeKind::Bridge {
+    let (object, lines) = if about.kind() == NodeKind::Dispatcher {
+        let status = client.dispatcher().status(DispatcherStatusRequest {}).await?.into_inner();
+        (dispatcher::object(&status), dispatcher::lines(&status))
+    } else if about.kind() == NodeKind::Bridge {
         let status = client.bridge().status(StatusRequest {}).await?.into_inner();
         (bridge_json(&status), bridge_lines(&status))
     } else {

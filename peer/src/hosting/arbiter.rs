@@ -78,6 +78,10 @@ impl Arbiter {
         Ok(Self(Arc::new(Shared { data: data.to_owned(), me, obey, state, vacant })))
     }
 
+    pub(crate) fn me(&self) -> NodeId {
+        self.0.me
+    }
+
     pub(crate) fn obeys(&self, dispatcher: &NodeId) -> bool {
         self.0.obey.contains(dispatcher)
     }

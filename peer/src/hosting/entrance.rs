@@ -26,22 +26,25 @@ pub(crate) struct Entrance {
     pub(crate) arbiter: Arbiter,
     pub(crate) idleness: Idleness,
     gate: Gate,
-    hosting: Arc<Hosting>,
+    login: Arc<str>,
+    names: Arc<[String]>,
 }
 
 impl Entrance {
     pub(crate) fn new(hosting: Hosting, (arbiter, idleness): (Arbiter, Idleness), gate: Gate) -> Self {
-        Self { arbiter, idleness, gate, hosting: Arc::new(hosting) }
+        let Hosting { login, domain, .. } = hosting;
+        let names = domain.map(|domain| format!("{}.{}", arbiter.me(), domain.to_ascii_lowercase()));
+        Self { arbiter, idleness, gate, login: login.into(), names: names.into_iter().collect() }
     }
 
     /// Names under which the page may be asked for.
     pub(crate) fn names(&self) -> &[String] {
-        &self.hosting.names
+        &self.names
     }
 
     /// Where one logs in.
     pub(crate) fn login(&self) -> &str {
-        &self.hosting.login
+        &self.login
     }
 
     /// Why a session is over; `None`: it is not.
@@ -76,12 +79,11 @@ impl Entrance {
     }
 
     fn leave(&self) -> Response {
-        ([(SET_COOKIE, self.gate.end())], Redirect::to(&self.hosting.login)).into_response()
+        ([(SET_COOKIE, self.gate.end())], Redirect::to(&self.login)).into_response()
     }
 
     fn away(&self, why: &str) -> Response {
-        let page =
-            AWAY.replace("LOGIN", &escaped(&self.hosting.login)).replace("WHY", &escaped(&sentence(why)));
+        let page = AWAY.replace("LOGIN", &escaped(&self.login)).replace("WHY", &escaped(&sentence(why)));
         (StatusCode::UNAUTHORIZED, [(CONTENT_TYPE, "text/html; charset=utf-8")], page).into_response()
     }
 }

@@ -1,14 +1,15 @@
 //! The server: HTTP/1.1 with bounds on connections and on how long a request may take to come.
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::Router;
-use hyper::server::conn::http1;
+use axum::{Router, body::Body, response::Response};
+use hyper::{Request, body::Incoming, server::conn::http1};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
 use tokio::{net::TcpListener, sync::Semaphore};
+use tower::{Service, ServiceExt as _};
 
 use crate::{TaskGroup, rpc::accept};
 
@@ -17,24 +18,34 @@ pub const MAX_CONNECTIONS: usize = 128;
 /// A client that does not finish the head of its request within this time, or asks nothing more, is let go.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Serves until the group ends.
+/// Who asks: an extension of every request.
+#[derive(Debug, Clone, Copy)]
+pub struct Remote(pub SocketAddr);
+
+/// Serves the page of one node until the group ends.
 pub fn serve(group: &TaskGroup, listener: TcpListener, app: Router) {
+    serve_up_to(group, listener, app, MAX_CONNECTIONS);
+}
+
+/// Serves until the group ends, so many connections at once. They may be upgraded.
+pub fn serve_up_to(group: &TaskGroup, listener: TcpListener, app: Router, connections: usize) {
     let tasks = group.clone();
     group.spawn(tracing::info_span!("web"), async move {
-        let free = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        let free = Arc::new(Semaphore::new(connections));
         loop {
             let permit = Arc::clone(&free).acquire_owned().await.expect("the semaphore is never closed");
-            let stream = tokio::select! {
+            let (stream, remote) = tokio::select! {
                 biased;
                 () = tasks.cancelled() => return,
-                stream = accept(&listener) => stream.0,
+                stream = accept(&listener) => stream,
             };
-            let (service, token) = (TowerToHyperService::new(app.clone()), tasks.token().clone());
+            let (service, token) = (service(app.clone(), Remote(remote)), tasks.token().clone());
             tasks.spawn(tracing::debug_span!("request"), async move {
                 let connection = http1::Builder::new()
                     .timer(TokioTimer::new())
                     .header_read_timeout(HEADER_TIMEOUT)
-                    .serve_connection(TokioIo::new(stream), service);
+                    .serve_connection(TokioIo::new(stream), service)
+                    .with_upgrades();
                 tokio::select! {
                     biased;
                     () = token.cancelled() => {}
@@ -46,4 +57,16 @@ pub fn serve(group: &TaskGroup, listener: TcpListener, app: Router) {
             });
         }
     });
+}
+
+fn service(
+    app: Router,
+    remote: Remote,
+) -> TowerToHyperService<
+    impl Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send> + Clone,
+> {
+    TowerToHyperService::new(app.map_request(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(remote);
+        request.map(Body::new)
+    }))
 }

@@ -1,0 +1,94 @@
+//! The options of `causeway dispatcher`.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Args as ClapArgs, Subcommand};
+
+use super::{DataArgs, ReadArgs, run::Retain};
+
+#[derive(Debug, ClapArgs)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Dispatcher {
+    #[command(subcommand)]
+    pub(crate) command: Option<DispatcherCommand>,
+    #[command(flatten)]
+    pub(crate) run: DispatcherArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DispatcherCommand {
+    /// Which peers it keeps, whose they are, and how they are
+    #[command(after_help = "Example:\n  causeway dispatcher status --json")]
+    Status(ReadArgs),
+    /// Stop a peer until the next visit
+    Stop(KeptArgs),
+    /// Start a peer that was stopped
+    Wake(KeptArgs),
+    /// Remove a peer with everything in it: identity, history, contacts
+    Delete(KeptArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct KeptArgs {
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    /// Its number, its id, or the beginning of its id
+    #[arg(value_name = "PEER")]
+    pub(crate) peer: String,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DispatcherArgs {
+    /// The name that operators see
+    #[arg(long, env = "CAUSEWAY_NAME", value_name = "N")]
+    pub(crate) name: Option<String>,
+    /// The network of its peers
+    #[arg(long, env = "CAUSEWAY_NETWORK", value_name = "NET")]
+    pub(crate) network: Option<String>,
+    /// Where identity, log and the peers' directories are (default: by kind and name in the user's data folder)
+    #[arg(long, env = "CAUSEWAY_DATA", value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// The address of the page (default: 127.0.0.1:20000, or a free port if that is taken)
+    #[arg(long, env = "CAUSEWAY_LISTEN", value_name = "ADDR:PORT")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// The login is at https://DOMAIN and each peer at https://ID.DOMAIN, by a TLS proxy in front that sends both here
+    /// (default: http://localhost:PORT and http://ID.localhost:PORT, on this machine only)
+    #[arg(long, env = "CAUSEWAY_DOMAIN", value_name = "D")]
+    pub(crate) domain: Option<String>,
+    /// A file with the keys of the cookies, one to a line, 64 hexadecimal digits each: the first one makes cookies, all are
+    /// accepted (default: one of its own in the data directory)
+    #[arg(long, env = "CAUSEWAY_KEYS", value_name = "FILE")]
+    pub(crate) keys: Option<PathBuf>,
+    /// Peers that are kept ready for whoever comes (default: 2)
+    #[arg(long, env = "CAUSEWAY_POOL", value_name = "N")]
+    pub(crate) pool: Option<usize>,
+    /// Peers in all (default: 200)
+    #[arg(long, env = "CAUSEWAY_MAX_PEERS", value_name = "N")]
+    pub(crate) max_peers: Option<usize>,
+    /// A peer that nobody uses for so long is stopped, until the next visit (default: 1h)
+    #[arg(long, env = "CAUSEWAY_IDLE", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub(crate) idle: Option<std::time::Duration>,
+    /// A peer that was not visited for so long is removed with everything in it (default: 90d)
+    #[arg(long, env = "CAUSEWAY_FORGET", value_name = "DURATION")]
+    pub(crate) forget: Option<Retain>,
+    /// Logins of new people from one address in a minute; 0: as many as come (default: 30)
+    #[arg(long, env = "CAUSEWAY_LOGINS_PER_MINUTE", value_name = "N")]
+    pub(crate) logins_per_minute: Option<u32>,
+    /// The control port of a bridge, for its peers, where multicast does not work; repeatable
+    #[arg(
+        long = "bridge",
+        env = "CAUSEWAY_BRIDGE",
+        value_name = "HOST:PORT[/NODEID]",
+        value_delimiter = ','
+    )]
+    pub(crate) bridges: Vec<String>,
+    /// Interfaces for its peers to be found on; repeatable (default: all that are up)
+    #[arg(long = "interface", env = "CAUSEWAY_INTERFACE", value_name = "IF", value_delimiter = ',')]
+    pub(crate) interfaces: Vec<String>,
+    /// The UDP port of discovery, for its peers
+    #[arg(long, env = "CAUSEWAY_DISCOVERY_PORT", value_name = "PORT")]
+    pub(crate) discovery_port: Option<u16>,
+    /// Where /metrics and /healthz are served (default: nowhere)
+    #[arg(long, env = "CAUSEWAY_METRICS_LISTEN", value_name = "ADDR")]
+    pub(crate) metrics_listen: Option<SocketAddr>,
+}

@@ -1,0 +1,45 @@
+//! What `causeway dispatcher` is to run.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use dispatcher::DispatcherConfig;
+
+use super::{data_of, first, host_name, network, targets, usage};
+use crate::{args::DispatcherArgs, data::Kind, file::DispatcherTable};
+
+/// A peer that is stopped while its person blinks helps nobody.
+const LEAST_IDLE: Duration = Duration::from_secs(1);
+
+pub(crate) fn dispatcher(args: DispatcherArgs, file: DispatcherTable) -> anyhow::Result<DispatcherConfig> {
+    let name = args.name.or(file.name).unwrap_or_else(host_name);
+    let network = network(args.network.or(file.network))?;
+    let data = data_of(args.data.or(file.data), Kind::Dispatcher, &name)?;
+    let program =
+        std::env::current_exe().context("cannot tell which program this is, to start peers with")?;
+    let mut config = DispatcherConfig::new(data, name, program);
+    config.listen = args.listen.or(file.listen);
+    config.domain = args.domain.or(file.domain);
+    config.keys = args.keys.or(file.keys);
+    config.pool = args.pool.or(file.pool).unwrap_or(config.pool);
+    config.max_peers = args.max_peers.or(file.max_peers).unwrap_or(config.max_peers);
+    config.idle = args.idle.or_else(|| file.idle.map(|idle| idle.0)).unwrap_or(config.idle);
+    if config.idle < LEAST_IDLE {
+        return Err(usage("--idle must be at least a second".into()));
+    }
+    config.forget = args.forget.or(file.forget).map_or(config.forget, |forget| forget.0);
+    config.logins_per_minute =
+        args.logins_per_minute.or(file.logins_per_minute).unwrap_or(config.logins_per_minute);
+    config.metrics = args.metrics_listen.or(file.metrics_listen);
+    let bridges = first(args.bridges, file.bridge);
+    targets(&bridges)?;
+    config.peer_arguments = vec!["--network".into(), network];
+    let repeated = [("--bridge", bridges), ("--interface", first(args.interfaces, file.interface))];
+    for (option, values) in repeated {
+        config.peer_arguments.extend(values.into_iter().flat_map(|value| [option.to_owned(), value]));
+    }
+    if let Some(port) = args.discovery_port.or(file.discovery_port) {
+        config.peer_arguments.extend(["--discovery-port".to_owned(), port.to_string()]);
+    }
+    Ok(config)
+}

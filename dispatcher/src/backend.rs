@@ -1,0 +1,40 @@
+//! Where the peers run.
+
+pub(crate) mod process;
+
+use std::net::SocketAddr;
+
+use identity::NodeId;
+
+/// A peer that runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Running {
+    pub(crate) node: NodeId,
+    /// Where claims are made.
+    pub(crate) secure: SocketAddr,
+    /// Where its page is.
+    pub(crate) page: SocketAddr,
+    pub(crate) process: u32,
+}
+
+/// What runs peers. Each has a number, and keeps what it has under that number: identity, history, claim.
+#[tonic::async_trait]
+pub(crate) trait Backend: Send + Sync + 'static {
+    /// Starts a peer, or finds it running; it is ready on return. The error is a sentence for a person.
+    async fn start(&self, number: u64) -> Result<Running, String>;
+
+    /// Stops a peer in good order, or kills it; it does not run on return.
+    async fn stop(&self, number: u64) -> Result<(), String>;
+
+    /// Stops a peer and removes everything of it.
+    async fn remove(&self, number: u64) -> Result<(), String>;
+
+    /// Numbers under which something is kept.
+    async fn numbers(&self) -> Result<Vec<u64>, String>;
+
+    /// Whether it still runs, as far as that can be seen without asking it.
+    fn is_alive(&self, running: &Running) -> bool;
+
+    /// KiB of memory that are resident; 0 when that is not known.
+    fn resident_kib(&self, running: &Running) -> u64;
+}

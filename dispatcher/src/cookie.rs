@@ -1,0 +1,170 @@
+//! The cookie: who a browser belongs to, signed and encrypted, so that nobody else can make or read one. It holds no secret
+//! of the peer.
+
+use std::{
+    fs, io,
+    path::Path,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use chacha20poly1305::{
+    KeyInit as _, XChaCha20Poly1305, XNonce,
+    aead::{Aead as _, Payload},
+};
+use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
+
+use crate::{
+    error::StartError,
+    limits::{COOKIE_LIFETIME, MAX_COOKIE_BYTES},
+};
+
+const FILE: &str = "keys";
+const KEY: usize = 32;
+const NONCE: usize = 24;
+/// Bytes of a person's name.
+const USER: usize = 16;
+
+/// What something sealed is for: one is never taken for the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Cookie,
+    Recovery,
+}
+
+impl Purpose {
+    const fn context(self) -> &'static [u8] {
+        match self {
+            Self::Cookie => b"causeway/cookie/1",
+            Self::Recovery => b"causeway/recovery/1",
+        }
+    }
+
+    /// A recovery link is to be kept, and does not end.
+    const fn lifetime(self) -> Option<Duration> {
+        match self {
+            Self::Cookie => Some(COOKIE_LIFETIME),
+            Self::Recovery => None,
+        }
+    }
+}
+
+/// The keys that replicas share: the first one seals, all of them open, so that keys can be changed one after another.
+#[derive(Clone)]
+pub(crate) struct Keys(Vec<XChaCha20Poly1305>);
+
+impl std::fmt::Debug for Keys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Keys(..)")
+    }
+}
+
+impl Keys {
+    /// Reads the file that was named, which must be there; else the one in the data directory, made if it is missing.
+    pub(crate) fn load(named: Option<&Path>, data: &Path) -> Result<Self, StartError> {
+        let own = data.join(FILE);
+        let path = named.unwrap_or(&own);
+        let text = match fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound && named.is_none() => {
+                let text = format!("{}\n", HEXLOWER.encode(&rand::random::<[u8; KEY]>()));
+                runtime::replace_file(path, text.as_bytes()).map_err(StartError::io(path))?;
+                text
+            }
+            Err(error) => return Err(StartError::io(path)(error)),
+        };
+        let wrong = || StartError::Keys {
+            path: path.to_owned(),
+            what: "each line must be a key of 64 hexadecimal digits, such as `openssl rand -hex 32` prints"
+                .into(),
+        };
+        let key = |line: &str| {
+            let bytes = HEXLOWER.decode(line.trim().to_ascii_lowercase().as_bytes()).ok()?;
+            XChaCha20Poly1305::new_from_slice(&bytes).ok()
+        };
+        let lines = text.lines().filter(|line| !line.trim().is_empty());
+        let keys = lines.map(|line| key(line).ok_or_else(wrong)).collect::<Result<Vec<_>, _>>()?;
+        if keys.is_empty() { Err(wrong()) } else { Ok(Self(keys)) }
+    }
+
+    /// The name of a person who is new.
+    pub(crate) fn new_user() -> String {
+        HEXLOWER.encode(&rand::random::<[u8; USER]>())
+    }
+
+    /// Text that only these keys can make.
+    pub(crate) fn seal(&self, purpose: Purpose, user: &str, now: SystemTime) -> String {
+        let mut body = seconds(now).to_be_bytes().to_vec();
+        body.extend_from_slice(user.as_bytes());
+        let nonce: [u8; NONCE] = rand::random();
+        let payload = Payload { msg: &body, aad: purpose.context() };
+        let sealed = self.0[0].encrypt(&XNonce::from(nonce), payload).expect("so few bytes can be encrypted");
+        BASE64URL_NOPAD.encode(&[&nonce[..], &sealed].concat())
+    }
+
+    /// Whose it is, if it was made here and still counts.
+    pub(crate) fn open(&self, purpose: Purpose, text: &str, now: SystemTime) -> Option<String> {
+        if text.len() > MAX_COOKIE_BYTES {
+            return None;
+        }
+        let bytes = BASE64URL_NOPAD.decode(text.as_bytes()).ok()?;
+        let (nonce, sealed) = bytes.split_first_chunk::<NONCE>()?;
+        let nonce = XNonce::from(*nonce);
+        let open = |key: &XChaCha20Poly1305| {
+            key.decrypt(&nonce, Payload { msg: sealed, aad: purpose.context() }).ok()
+        };
+        let body = self.0.iter().find_map(open)?;
+        let (since, user) = body.split_first_chunk::<8>()?;
+        let age = seconds(now).saturating_sub(u64::from_be_bytes(*since));
+        if purpose.lifetime().is_some_and(|lifetime| age > lifetime.as_secs()) {
+            return None;
+        }
+        String::from_utf8(user.to_vec()).ok()
+    }
+}
+
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_these_keys_made_for_this_purpose_counts() {
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let keys = Keys::load(None, one.path()).unwrap();
+        let (user, now) = (Keys::new_user(), SystemTime::now());
+        let cookie = keys.seal(Purpose::Cookie, &user, now);
+        assert!(!cookie.contains(&user), "it is not to be read");
+        let again = Keys::load(None, one.path()).unwrap();
+        assert_eq!(again.open(Purpose::Cookie, &cookie, now), Some(user));
+        assert_eq!(keys.open(Purpose::Recovery, &cookie, now), None);
+        assert_eq!(Keys::load(None, other.path()).unwrap().open(Purpose::Cookie, &cookie, now), None);
+        assert_eq!(keys.open(Purpose::Cookie, &cookie, now + COOKIE_LIFETIME * 2), None);
+        for place in 0..cookie.len() {
+            let mut forged = cookie.clone().into_bytes();
+            forged[place] = if forged[place] == b'A' { b'B' } else { b'A' };
+            let forged = String::from_utf8(forged).unwrap();
+            assert_eq!(keys.open(Purpose::Cookie, &forged, now), None, "letter {place}");
+        }
+        assert_eq!(keys.open(Purpose::Cookie, &"A".repeat(5_000), now), None);
+    }
+
+    #[test]
+    fn keys_are_changed_one_after_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("shared");
+        let now = SystemTime::now();
+        let (old, new) = ("11".repeat(32), "22".repeat(32));
+        fs::write(&path, &old).unwrap();
+        let cookie = Keys::load(Some(&path), folder.path()).unwrap().seal(Purpose::Cookie, "u", now);
+        fs::write(&path, format!("{new}\n{old}\n")).unwrap();
+        let both = Keys::load(Some(&path), folder.path()).unwrap();
+        assert_eq!(both.open(Purpose::Cookie, &cookie, now).as_deref(), Some("u"));
+        fs::write(&path, "short").unwrap();
+        assert!(Keys::load(Some(&path), folder.path()).is_err());
+        fs::write(&path, "").unwrap();
+        assert!(Keys::load(Some(&path), folder.path()).is_err());
+    }
+}

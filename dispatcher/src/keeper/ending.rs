@@ -1,0 +1,67 @@
+//! Peers that end: to sleep, to be started anew, or for good; and what an operator does to one.
+
+use tonic::Status;
+
+use super::{Act, Keeper, Phase, entering::refused};
+
+impl Keeper {
+    pub(super) fn on_stopped(&mut self, number: u64, outcome: Result<(), String>) {
+        if let Err(why) = outcome {
+            self.metrics.failures.inc();
+            tracing::warn!(number, why, "a peer could not be stopped");
+            self.trouble.insert(number, why);
+        }
+        self.phases.remove(&number);
+        let kept = self.ledger.register().kept(number);
+        // One that is to sleep sleeps, unless somebody came meanwhile.
+        if kept.is_some_and(|kept| !kept.asleep) || self.is_wanted(number) {
+            self.start(number);
+        }
+    }
+
+    pub(super) fn on_removed(&mut self, number: u64, outcome: Result<(), String>) {
+        self.phases.remove(&number);
+        self.trouble.remove(&number);
+        self.refuse(number, &refused("your peer was removed"));
+        if let Err(why) = outcome {
+            self.metrics.failures.inc();
+            tracing::warn!(number, why, "a peer could not be removed");
+        }
+    }
+
+    pub(super) async fn handle_act(&mut self, peer: &str, act: Act) -> Result<(), Status> {
+        let number = self.find(peer)?;
+        match act {
+            Act::Wake => {
+                self.trouble.remove(&number);
+                let woken = self.wake(number).await;
+                woken.map_err(|error| Status::resource_exhausted(error.to_string()))
+            }
+            Act::Stop if matches!(self.phases.get(&number), Some(Phase::Running(..))) => {
+                self.put_to_sleep(number).await;
+                Ok(())
+            }
+            Act::Stop => Err(Status::failed_precondition("this peer does not run")),
+            Act::Delete if self.delete(number, "an operator removed it").await => Ok(()),
+            Act::Delete => Err(Status::resource_exhausted("that could not be written down; check the disk")),
+        }
+    }
+
+    fn find(&self, peer: &str) -> Result<u64, Status> {
+        let register = self.ledger.register();
+        if let Ok(number) = peer.parse()
+            && register.kept(number).is_some()
+        {
+            return Ok(number);
+        }
+        let begins = |id: Option<identity::NodeId>| id.is_some_and(|id| id.to_string().starts_with(peer));
+        let found: Vec<_> = register.iter().filter(|(_, kept)| begins(kept.node)).collect();
+        match found[..] {
+            [(number, _)] => Ok(number),
+            [] => Err(Status::not_found(format!("no kept peer is called {peer}"))),
+            _ => Err(Status::failed_precondition(format!(
+                "more than one id begins with {peer}; write more of it"
+            ))),
+        }
+    }
+}

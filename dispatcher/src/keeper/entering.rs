@@ -1,0 +1,221 @@
+//! People: those who have a peer get to it, the others get one.
+
+use std::{collections::VecDeque, time::Instant};
+
+use bytes::Bytes;
+use identity::NodeId;
+use proto::hosting::v1::{Claimed, Gone, Released, event::Kind};
+use storage::AppendError;
+use tokio::sync::oneshot;
+
+use super::{Done, Entry, Keeper, Phase};
+use crate::{
+    backend::Running,
+    claims::{self, NotClaimed},
+    limits::{MAKE_AGAIN, MAX_WAITING, WAITING_LASTS},
+    register::Holder,
+};
+
+/// People without a peer, in the order in which they came.
+#[derive(Debug, Default)]
+pub(super) struct Line(VecDeque<Waiting>);
+
+#[derive(Debug)]
+struct Waiting {
+    user: String,
+    asked: Instant,
+    reply: oneshot::Sender<Entry>,
+}
+
+/// Who waits for one peer.
+#[derive(Debug, Default)]
+pub(super) struct Parked {
+    entering: Vec<oneshot::Sender<Entry>>,
+    routed: Vec<oneshot::Sender<Option<Running>>>,
+    claiming: bool,
+}
+
+impl Line {
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whoever asks again keeps the place.
+    fn push(&mut self, user: String, reply: oneshot::Sender<Entry>, now: Instant) {
+        match self.0.iter_mut().find(|waiting| waiting.user == user) {
+            Some(waiting) => (waiting.asked, waiting.reply) = (now, reply),
+            None => self.0.push_back(Waiting { user, asked: now, reply }),
+        }
+    }
+
+    /// The first one whose browser waits just now.
+    fn next(&mut self) -> Option<(String, oneshot::Sender<Entry>)> {
+        let place = self.0.iter().position(|waiting| !waiting.reply.is_closed())?;
+        self.0.remove(place).map(|waiting| (waiting.user, waiting.reply))
+    }
+
+    /// Those who do not ask any more wait no more.
+    pub(super) fn forget(&mut self, now: Instant) {
+        self.0.retain(|waiting| now.saturating_duration_since(waiting.asked) < WAITING_LASTS);
+    }
+
+    /// Tells all of them why not.
+    pub(super) fn refuse(&mut self, entry: &Entry) {
+        for waiting in self.0.drain(..) {
+            let _ = waiting.reply.send(entry.clone());
+        }
+    }
+}
+
+impl Keeper {
+    pub(super) async fn handle_enter(&mut self, user: String, reply: oneshot::Sender<Entry>) {
+        if let Some(number) = self.ledger.register().of_user(&user) {
+            self.parked.entry(number).or_default().entering.push(reply);
+            return self.go_on(number).await;
+        }
+        if self.line.len() >= MAX_WAITING {
+            let _ = reply.send(refused("too many people wait here just now"));
+            return;
+        }
+        self.line.push(user, reply, Instant::now());
+        self.serve_line().await;
+    }
+
+    pub(super) async fn handle_route(&mut self, node: &NodeId, reply: oneshot::Sender<Option<Running>>) {
+        let Some(number) = self.ledger.register().of_node(node) else {
+            let _ = reply.send(None);
+            return;
+        };
+        self.parked.entry(number).or_default().routed.push(reply);
+        self.go_on(number).await;
+    }
+
+    /// Gives vacant peers to those who wait.
+    pub(super) async fn serve_line(&mut self) {
+        while let Some(number) = self.vacant() {
+            let Some((user, reply)) = self.line.next() else { return };
+            let claimed = Claimed { claim_id: Bytes::copy_from_slice(&rand::random::<[u8; 16]>()), user };
+            if let Err(error) = self.ledger.write(number, Kind::Claimed(claimed)).await {
+                let _ = reply.send(cannot_write(&error));
+                continue;
+            }
+            self.metrics.claims.inc();
+            self.parked.entry(number).or_default().entering.push(reply);
+            self.go_on(number).await;
+        }
+    }
+
+    /// Does the next thing for those who wait for a peer.
+    pub(super) async fn go_on(&mut self, number: u64) {
+        let Some(phase) = self.phases.get(&number) else {
+            if let Err(error) = self.wake(number).await {
+                self.refuse(number, &cannot_write(&error));
+            }
+            return;
+        };
+        let Phase::Running(running, _) = phase else { return };
+        let running = *running;
+        let Some(parked) = self.parked.get_mut(&number) else { return };
+        for reply in parked.routed.drain(..) {
+            let _ = reply.send(Some(running));
+        }
+        let holder = self.ledger.register().kept(number).and_then(|kept| kept.holder.clone());
+        match holder {
+            Some(holder) if holder.redeemed => self.let_in(number, running.node, &holder),
+            Some(holder) if !parked.entering.is_empty() && !parked.claiming => {
+                parked.claiming = true;
+                let own = self.own.clone();
+                self.report(
+                    async move { Done::Claimed(number, claims::claim(&own, &running, &holder).await) },
+                );
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) async fn on_claimed(&mut self, number: u64, outcome: Result<(), NotClaimed>) {
+        if let Some(parked) = self.parked.get_mut(&number) {
+            parked.claiming = false;
+        }
+        let kept = self.ledger.register().kept(number);
+        let Some(holder) = kept.and_then(|kept| kept.holder.clone()) else { return };
+        match (outcome, self.phases.get(&number)) {
+            (Ok(()), Some(Phase::Running(running, _))) => {
+                let node = running.node;
+                self.let_in(number, node, &holder);
+            }
+            (Err(NotClaimed::Taken), _) => self.give_up(number, holder.user).await,
+            (Err(NotClaimed::Failed(why)), _) => {
+                self.metrics.failures.inc();
+                tracing::warn!(number, why, "a peer could not be claimed");
+                self.refuse(number, &refused(&format!("your peer could not be claimed: {why}")));
+            }
+            (Ok(()), _) => {}
+        }
+    }
+
+    fn let_in(&mut self, number: u64, node: NodeId, holder: &Holder) {
+        let Some(parked) = self.parked.get_mut(&number) else { return };
+        for reply in parked.entering.drain(..) {
+            let _ = reply.send(Entry::Ready { node, claim: holder.claim });
+        }
+    }
+
+    /// A peer that is somebody else's, whatever our log says: who was to get it gets another one.
+    async fn give_up(&mut self, number: u64, user: String) {
+        tracing::warn!(number, "a peer is somebody's already; it is left alone");
+        let parked = self.parked.remove(&number).unwrap_or_default();
+        self.phases.remove(&number);
+        let reason = "it was somebody's already".to_owned();
+        let gone = self.ledger.write(number, Kind::Gone(Gone { reason, left_alone: true })).await;
+        for reply in parked.entering {
+            match &gone {
+                Ok(()) => self.line.push(user.clone(), reply, Instant::now()),
+                Err(error) => drop(reply.send(cannot_write(error))),
+            }
+        }
+        Box::pin(self.serve_line()).await;
+    }
+
+    /// The person did not come in time.
+    pub(super) async fn release(&mut self, number: u64) {
+        match self.ledger.write(number, Kind::Released(Released {})).await {
+            Ok(()) => self.serve_line().await,
+            Err(error) => tracing::warn!(number, %error, "a claim could not be given up"),
+        }
+    }
+
+    /// Tells those who wait for a peer that it does not come.
+    pub(super) fn refuse(&mut self, number: u64, entry: &Entry) {
+        let parked = self.parked.remove(&number).unwrap_or_default();
+        parked.entering.into_iter().for_each(|reply| drop(reply.send(entry.clone())));
+        for reply in parked.routed {
+            let _ = reply.send(None);
+        }
+    }
+
+    /// Whether somebody waits for a peer.
+    pub(super) fn is_wanted(&self, number: u64) -> bool {
+        let waits = |parked: &Parked| {
+            parked.entering.iter().any(|reply| !reply.is_closed())
+                || parked.routed.iter().any(|reply| !reply.is_closed())
+        };
+        self.parked.get(&number).is_some_and(waits)
+    }
+
+    fn vacant(&self) -> Option<u64> {
+        let register = self.ledger.register();
+        let is_vacant = |number: u64| register.kept(number).is_some_and(|kept| kept.holder.is_none());
+        let running =
+            |(number, phase): (&u64, &Phase)| matches!(phase, Phase::Running(..)).then_some(*number);
+        self.phases.iter().filter_map(running).find(|number| is_vacant(*number))
+    }
+}
+
+pub(super) fn refused(why: &str) -> Entry {
+    Entry::Refused { why: why.to_owned(), retry: MAKE_AGAIN.0 * 4 }
+}
+
+pub(super) fn cannot_write(error: &AppendError) -> Entry {
+    refused(&format!("this place cannot write to its disk, so nobody new can come in: {error}"))
+}

@@ -1,0 +1,133 @@
+//! What is done without being asked: looking at peers, putting idle ones to sleep, starting those that died.
+
+use std::time::Instant;
+
+use proto::{
+    claim::v1::HolderResponse,
+    hosting::v1::{Asleep, Gone, Redeemed, Visited, event::Kind},
+};
+
+use super::{Done, Keeper, Phase};
+use crate::{
+    claims,
+    ledger::now_s,
+    limits::{LOOK_EVERY, MAX_FAILED_LOOKS, RELEASE_AFTER, VISIT_PACE},
+};
+
+impl Keeper {
+    pub(super) async fn tend(&mut self) {
+        let now = Instant::now();
+        self.line.forget(now);
+        self.start_what_died();
+        self.look(now);
+        self.forget_the_forgotten().await;
+    }
+
+    fn start_what_died(&mut self) {
+        let is_dead = |phase: &Phase| matches!(phase, Phase::Running(it, _) if !self.backend.is_alive(it));
+        let dead: Vec<_> =
+            self.phases.iter().filter(|(_, it)| is_dead(it)).map(|(number, _)| *number).collect();
+        for number in dead {
+            tracing::warn!(number, "a peer ended by itself and is started again");
+            self.metrics.failures.inc();
+            self.start(number);
+        }
+    }
+
+    fn look(&mut self, now: Instant) {
+        let due = |phase: &mut Phase| match phase {
+            Phase::Running(running, look) if look.next <= now && !look.under_way => {
+                look.under_way = true;
+                Some(*running)
+            }
+            _ => None,
+        };
+        let due: Vec<_> =
+            self.phases.iter_mut().filter_map(|(number, it)| Some((*number, due(it)?))).collect();
+        for (number, running) in due {
+            let own = self.own.clone();
+            self.report(async move { Done::Looked(number, claims::look(&own, &running).await) });
+        }
+    }
+
+    pub(super) async fn on_looked(&mut self, number: u64, outcome: Result<HolderResponse, String>) {
+        let Some(Phase::Running(_, look)) = self.phases.get_mut(&number) else { return };
+        (look.under_way, look.next) = (false, Instant::now() + LOOK_EVERY.min(self.config.idle / 2));
+        match outcome {
+            Ok(seen) => {
+                look.failed = 0;
+                self.on_seen(number, &seen).await;
+            }
+            Err(why) => {
+                look.failed += 1;
+                tracing::debug!(number, why, failed = look.failed, "a peer does not answer");
+                if look.failed >= MAX_FAILED_LOOKS {
+                    tracing::warn!(number, why, "a peer does not answer and is started anew");
+                    self.metrics.failures.inc();
+                    self.stop(number);
+                }
+            }
+        }
+    }
+
+    async fn on_seen(&mut self, number: u64, seen: &HolderResponse) {
+        let Some(kept) = self.ledger.register().kept(number) else { return };
+        let (now, visited_s) = (now_s(), kept.visited_s);
+        let Some(holder) = &kept.holder else { return };
+        let (redeemed, since_s) = (holder.redeemed, holder.since_s);
+        let news = if seen.redeemed && !redeemed {
+            Some(Kind::Redeemed(Redeemed {}))
+        } else if seen.pages > 0 && now.saturating_sub(visited_s) >= VISIT_PACE.as_secs() {
+            Some(Kind::Visited(Visited {}))
+        } else {
+            None
+        };
+        if let Some(news) = news
+            && let Err(error) = self.ledger.write(number, news).await
+        {
+            tracing::warn!(number, %error, "a visit could not be written down");
+        }
+        if !seen.redeemed && !redeemed {
+            if now.saturating_sub(since_s) >= RELEASE_AFTER.as_secs() && !self.is_wanted(number) {
+                self.release(number).await;
+            }
+            return;
+        }
+        let idle = self.config.idle.as_millis();
+        if seen.pages == 0 && seen.queued == 0 && u128::from(seen.idle_ms) >= idle && !self.is_wanted(number)
+        {
+            self.put_to_sleep(number).await;
+        }
+    }
+
+    pub(super) async fn put_to_sleep(&mut self, number: u64) {
+        match self.ledger.write(number, Kind::Asleep(Asleep {})).await {
+            Ok(()) => self.stop(number),
+            Err(error) => tracing::warn!(number, %error, "a peer cannot be put to sleep"),
+        }
+    }
+
+    async fn forget_the_forgotten(&mut self) {
+        let before = now_s().saturating_sub(self.config.forget.as_secs());
+        let forgotten = self.ledger.register().iter().find_map(|(number, kept)| {
+            (kept.holder.is_some() && kept.visited_s < before && !self.is_wanted(number)).then_some(number)
+        });
+        if let Some(number) = forgotten {
+            tracing::info!(number, "a peer that was not visited for long is removed");
+            self.delete(number, "it was not visited for long").await;
+        }
+    }
+
+    /// Forgets a peer, then removes it.
+    pub(super) async fn delete(&mut self, number: u64, reason: &str) -> bool {
+        let gone = self
+            .ledger
+            .write(number, Kind::Gone(Gone { reason: reason.to_owned(), left_alone: false }))
+            .await;
+        match gone {
+            Ok(()) => self.remove(number),
+            Err(ref error) => tracing::warn!(number, %error, "a peer cannot be removed"),
+        }
+        gone.is_ok()
+    }
+}

@@ -1,0 +1,93 @@
+//! Vacant peers, kept ready.
+
+use std::time::{Duration, Instant};
+
+use proto::hosting::v1::{Gone, Known, Made, event::Kind};
+
+use super::{Done, Entry, Keeper, Look, Phase, entering::refused};
+use crate::{backend::Running, limits::LOOK_EVERY};
+
+impl Keeper {
+    /// Makes as many as are missing: the pool, and one for everybody who waits.
+    pub(super) async fn fill_pool(&mut self) {
+        let wanted = self.config.pool + self.line.len();
+        while self.ready() < wanted && Instant::now() >= self.next_make {
+            if self.ledger.register().len() >= self.config.max_peers {
+                return self.tell_full();
+            }
+            let number = self.ledger.register().next();
+            if let Err(error) = self.ledger.write(number, Kind::Made(Made {})).await {
+                tracing::warn!(%error, "no peer can be made");
+                self.next_make = Instant::now() + self.make_again.next();
+                return;
+            }
+            self.start(number);
+        }
+    }
+
+    /// Vacant ones that run, or are about to.
+    fn ready(&self) -> usize {
+        let register = self.ledger.register();
+        let is_vacant = |number: &u64| register.kept(*number).is_some_and(|kept| kept.holder.is_none());
+        let comes = |phase: &Phase| matches!(phase, Phase::Starting | Phase::Running(..));
+        self.phases.iter().filter(|(number, phase)| comes(phase) && is_vacant(number)).count()
+    }
+
+    /// Whoever waits while no more may be made, and none is about to come, is told.
+    fn tell_full(&mut self) {
+        if self.line.len() > 0 && self.ready() == 0 {
+            let most = self.config.max_peers;
+            let why = format!("this place is full: all {most} peers are somebody's");
+            self.line.refuse(&Entry::Refused { why, retry: Duration::from_secs(60) });
+        }
+    }
+
+    pub(super) async fn on_started(&mut self, number: u64, running: Running) {
+        let Some(kept) = self.ledger.register().kept(number) else {
+            // Deleted meanwhile.
+            return self.remove(number);
+        };
+        if kept.node != Some(running.node) {
+            let known = Known { node_id: running.node.to_bytes() };
+            if let Err(error) = self.ledger.write(number, Kind::Known(known)).await {
+                return self
+                    .on_not_started(number, format!("its id could not be written down: {error}"))
+                    .await;
+            }
+        }
+        tracing::info!(number, node = %running.node.short(), "a peer runs");
+        self.trouble.remove(&number);
+        self.trouble.remove(&0);
+        self.make_again.reset();
+        let look = Look { next: Instant::now() + LOOK_EVERY, under_way: false, failed: 0 };
+        self.phases.insert(number, Phase::Running(running, look));
+        self.go_on(number).await;
+        self.serve_line().await;
+    }
+
+    pub(super) async fn on_not_started(&mut self, number: u64, why: String) {
+        self.metrics.failures.inc();
+        tracing::warn!(number, why, "a peer did not start");
+        self.phases.remove(&number);
+        self.next_make = Instant::now() + self.make_again.next();
+        let is_held = self.ledger.register().kept(number).is_some_and(|kept| kept.holder.is_some());
+        if is_held {
+            self.refuse(number, &refused(&format!("your peer does not start: {why}")));
+            self.trouble.insert(number, why);
+            return;
+        }
+        // Nobody's: another one takes its place.
+        self.line.refuse(&refused(&format!("no peer could be started: {why}")));
+        self.trouble.insert(0, format!("no peer could be started: {why}"));
+        let reason = "it did not start".to_owned();
+        if self.ledger.write(number, Kind::Gone(Gone { reason, left_alone: false })).await.is_ok() {
+            self.remove(number);
+        }
+    }
+
+    pub(super) fn remove(&mut self, number: u64) {
+        self.phases.insert(number, Phase::Stopping);
+        let backend = std::sync::Arc::clone(&self.backend);
+        self.report(async move { Done::Removed(number, backend.remove(number).await) });
+    }
+}

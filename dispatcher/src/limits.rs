@@ -1,0 +1,42 @@
+//! Every bound of this crate: what it bounds, and why it has this size.
+
+use std::time::Duration;
+
+/// Commands that wait for the keeper.
+pub const COMMANDS: usize = 1_024;
+/// People who wait for a peer; more are sent away with a sentence.
+pub const MAX_WAITING: usize = 1_024;
+/// A person who does not ask again within this time waits no more.
+pub const WAITING_LASTS: Duration = Duration::from_secs(15);
+/// How long the answer to a login may take before the page is told to ask again.
+pub const ENTER_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a claim may take: a connection, and one sync of the peer's disk.
+pub const CLAIM_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a peer may take to start.
+pub const START_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a peer may take to end before it is killed.
+pub const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+/// Peers that are started at once: more would only make each of them slower.
+pub const MAX_STARTS: usize = 8;
+/// Between tries to make peers after one did not start: the first wait and the longest.
+pub const MAKE_AGAIN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
+/// Between two looks at a peer.
+pub const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// Looks in a row that may fail before a peer is started anew.
+pub const MAX_FAILED_LOOKS: u32 = 3;
+/// A visit is written down at most so often for each peer.
+pub const VISIT_PACE: Duration = Duration::from_secs(600);
+/// A claim whose person did not come is given up after this time: the peer's own lease, and a little.
+pub const RELEASE_AFTER: Duration = Duration::from_secs(150);
+/// How long a request to a peer that sleeps may wait for it.
+pub const WAKE_TIMEOUT: Duration = Duration::from_secs(20);
+/// Connections to the page and, through it, to the pages of peers.
+pub const MAX_CONNECTIONS: usize = 4_096;
+/// Addresses whose logins are counted; beyond, all others share one count.
+pub const MAX_LOGIN_ADDRESSES: usize = 10_000;
+/// How long the cookie lasts.
+pub const COOKIE_LIFETIME: Duration = Duration::from_secs(400 * 24 * 3600);
+/// The longest cookie or recovery link that is looked at.
+pub const MAX_COOKIE_BYTES: usize = 1_024;
+/// The order of shutdown has this time in all.
+pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);

@@ -1,0 +1,156 @@
+//! Logging in and out: what the page asks.
+
+use std::time::{Instant, SystemTime};
+
+use identity::token::{LoginToken, TOKEN_LIFETIME};
+use runtime::web::{
+    Remote,
+    axum::{
+        Extension, Router,
+        extract::{Query, State},
+        http::{
+            HeaderMap, HeaderName, StatusCode,
+            header::{COOKIE, RETRY_AFTER, SET_COOKIE},
+        },
+        response::{IntoResponse as _, Redirect, Response},
+        routing::{get, post},
+    },
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::{sync::oneshot, time::timeout};
+
+use super::Web;
+use crate::{
+    cookie::{Keys, Purpose},
+    keeper::{Command, Entry},
+    limits::{COOKIE_LIFETIME, ENTER_TIMEOUT},
+};
+
+const NAME: &str = "causeway_login";
+/// Forms of other sites cannot send it.
+const OF_THE_PAGE: HeaderName = HeaderName::from_static("x-causeway");
+
+pub(super) fn routes() -> Router<Web> {
+    Router::new()
+        .route("/api/me", get(me))
+        .route("/api/login", post(login))
+        .route("/api/logout", post(logout))
+        .route("/recover", get(recover))
+}
+
+/// Whether this browser has a peer here, and the link to get back to it from another one.
+async fn me(State(web): State<Web>, headers: HeaderMap) -> Response {
+    let user = user_of(&web, &headers);
+    let recovery = user.map(|user| {
+        let key = web.keys.seal(Purpose::Recovery, &user, SystemTime::now());
+        format!("{}recover?key={key}", web.address.login())
+    });
+    answer(StatusCode::OK, &json!({ "recovery": recovery, "forget": &*web.forget }))
+}
+
+async fn login(
+    State(web): State<Web>,
+    Extension(Remote(from)): Extension<Remote>,
+    headers: HeaderMap,
+) -> Response {
+    if let Some(refused) = foreign(&headers) {
+        return refused;
+    }
+    let known = user_of(&web, &headers);
+    // Who is known may ask as often as it takes; making new ones is what costs.
+    if known.is_none() && !web.pace.admits(from.ip(), Instant::now()) {
+        web.metrics.limited.inc();
+        let why = "too many logins from your address; this page tries again by itself";
+        return later(StatusCode::TOO_MANY_REQUESTS, why, 10);
+    }
+    let is_new = known.is_none();
+    let user = known.unwrap_or_else(Keys::new_user);
+    let mut response = match enter(&web, &user).await {
+        Entry::Ready { node, claim } => {
+            web.metrics.logins.inc();
+            let token = LoginToken {
+                issuer: web.own.id(),
+                audience: node,
+                user: user.clone(),
+                claim,
+                id: rand::random(),
+                expires: SystemTime::now() + TOKEN_LIFETIME,
+            };
+            let path = format!("/enter?login={}", token.sign(web.own.key()));
+            answer(StatusCode::OK, &json!({ "go": web.address.of(node, &path) }))
+        }
+        Entry::Wait(sentence) => answer(StatusCode::OK, &json!({ "wait": sentence })),
+        Entry::Refused { why, retry } => later(StatusCode::SERVICE_UNAVAILABLE, &why, retry.as_secs().max(1)),
+    };
+    if is_new && let Ok(cookie) = cookie(&web, &user, &headers).parse() {
+        response.headers_mut().insert(SET_COOKIE, cookie);
+    }
+    response
+}
+
+async fn logout(headers: HeaderMap) -> Response {
+    if let Some(refused) = foreign(&headers) {
+        return refused;
+    }
+    let ended = format!("{NAME}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
+    ([(SET_COOKIE, ended)], answer(StatusCode::OK, &json!({}))).into_response()
+}
+
+#[derive(Debug, Deserialize)]
+struct Recovery {
+    key: String,
+}
+
+/// A recovery link: its key becomes the cookie, and leaves the address at once.
+async fn recover(State(web): State<Web>, headers: HeaderMap, Query(asked): Query<Recovery>) -> Response {
+    match web.keys.open(Purpose::Recovery, &asked.key, SystemTime::now()) {
+        Some(user) => {
+            ([(SET_COOKIE, cookie(&web, &user, &headers))], Redirect::to("/#recovered")).into_response()
+        }
+        None => Redirect::to("/#damaged").into_response(),
+    }
+}
+
+/// Asks the keeper; what takes long is asked again by the page.
+async fn enter(web: &Web, user: &str) -> Entry {
+    let (reply, answer) = oneshot::channel();
+    let _ = web.commands.send(Command::Enter { user: user.to_owned(), reply }).await;
+    match timeout(ENTER_TIMEOUT, answer).await {
+        Ok(Ok(entry)) => entry,
+        Ok(Err(_)) => Entry::Wait("This place is being restarted."),
+        Err(_) => Entry::Wait("Your peer is being started."),
+    }
+}
+
+/// Whose browser it is.
+fn user_of(web: &Web, headers: &HeaderMap) -> Option<String> {
+    let lines = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    let (_, value) = pairs.find(|(name, _)| *name == NAME)?;
+    web.keys.open(Purpose::Cookie, value, SystemTime::now())
+}
+
+fn cookie(web: &Web, user: &str, headers: &HeaderMap) -> String {
+    let value = web.keys.seal(Purpose::Cookie, user, SystemTime::now());
+    let is_tls = headers.get("x-forwarded-proto").is_some_and(|proto| proto == "https");
+    let (age, secure) = (COOKIE_LIFETIME.as_secs(), if is_tls { "; Secure" } else { "" });
+    format!("{NAME}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite=Lax{secure}")
+}
+
+/// Refuses what the page did not send: a form of another site can post here, and cannot set this header.
+fn foreign(headers: &HeaderMap) -> Option<Response> {
+    let is_of_the_page = headers.contains_key(OF_THE_PAGE);
+    (!is_of_the_page)
+        .then(|| answer(StatusCode::FORBIDDEN, &json!({ "error": "another site's page asked for this" })))
+}
+
+fn later(status: StatusCode, why: &str, seconds: u64) -> Response {
+    let body = json!({ "error": why, "retry_s": seconds });
+    ([(RETRY_AFTER, seconds.to_string())], answer(status, &body)).into_response()
+}
+
+fn answer(status: StatusCode, body: &Value) -> Response {
+    let kind = runtime::web::axum::http::header::CONTENT_TYPE;
+    (status, [(kind, "application/json")], body.to_string()).into_response()
+}
