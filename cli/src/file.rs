@@ -3,7 +3,7 @@
 use std::{
     fmt::Display,
     io,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     str::FromStr,
 };
@@ -105,6 +105,7 @@ pub(crate) struct DispatcherTable {
     pub(crate) forget: Option<Retain>,
     pub(crate) logins_per_minute: Option<u32>,
     pub(crate) bridge: Vec<String>,
+    pub(crate) peer_listen: Option<IpAddr>,
     pub(crate) interface: Vec<String>,
     pub(crate) discovery_port: Option<u16>,
     pub(crate) metrics_listen: Option<SocketAddr>,

@@ -82,6 +82,9 @@ pub(crate) struct DispatcherArgs {
         value_delimiter = ','
     )]
     pub(crate) bridges: Vec<String>,
+    /// The address that its peers listen on (default: every address)
+    #[arg(long, env = "CAUSEWAY_PEER_LISTEN", value_name = "ADDR")]
+    pub(crate) peer_listen: Option<std::net::IpAddr>,
     /// Interfaces for its peers to be found on; repeatable (default: all that are up)
     #[arg(long = "interface", env = "CAUSEWAY_INTERFACE", value_name = "IF", value_delimiter = ',')]
     pub(crate) interfaces: Vec<String>,

@@ -29,7 +29,7 @@ pub(super) async fn run(args: Demo) -> anyhow::Result<()> {
     };
     if outcome.is_ok() && !args.exit {
         signals.next().await;
-        output::line("\nStopping all six, and removing what they stored.")?;
+        output::line("\nStopping all of them, and removing what they stored.")?;
     }
     world.stop().await;
     outcome
@@ -48,6 +48,7 @@ async fn tell(world: &mut World, exit: bool) -> anyhow::Result<()> {
     step("the link carried it", story.prove_crossing(world, before)).await?;
     step("no direct connection", async { story.prove_no_direct_socket(world) }).await?;
     step("only ciphertext at the bridges", async { story.prove_blindness(world) }).await?;
+    step("keep a peer for whoever comes", story.open_lobby(world)).await?;
     story.end(world, exit).await
 }
 

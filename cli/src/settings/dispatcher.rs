@@ -38,6 +38,9 @@ pub(crate) fn dispatcher(args: DispatcherArgs, file: DispatcherTable) -> anyhow:
     for (option, values) in repeated {
         config.peer_arguments.extend(values.into_iter().flat_map(|value| [option.to_owned(), value]));
     }
+    if let Some(address) = args.peer_listen.or(file.peer_listen) {
+        config.peer_arguments.extend(["--listen".to_owned(), address.to_string()]);
+    }
     if let Some(port) = args.discovery_port.or(file.discovery_port) {
         config.peer_arguments.extend(["--discovery-port".to_owned(), port.to_string()]);
     }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use conversation::{ContactView, Item};
+use discovery::Neighbour;
 use identity::NodeId;
 use proto::{control::v1 as control, node::v1::NodeKind};
 use tonic::Status;
@@ -10,6 +11,7 @@ use tonic::Status;
 use super::convert::inbox_item;
 use crate::{
     command::{Face, Overview, SessionView},
+    hosting::VACANT,
     limits::PREVIEW_BYTES,
     reader::Reader,
 };
@@ -33,7 +35,7 @@ impl People {
         let known: BTreeMap<_, _> = overview.known.iter().map(|view| (view.id, view)).collect();
         self.look_at_newest(known.keys().copied().collect(), reader, touched).await?;
         let faces = faces(overview);
-        let present = overview.snapshot.neighbours.values().filter(|node| node.kind() == NodeKind::Peer);
+        let present = overview.snapshot.neighbours.values().filter(|node| is_somebody(node));
         let noted = known.values().filter(|view| view.pinned || view.verified || view.blocked);
         let ids: BTreeSet<_> = present.map(|node| node.id()).chain(noted.map(|view| view.id)).collect();
         let mut news = control::PeopleNews { all: self.told.is_empty(), ..control::PeopleNews::default() };
@@ -85,6 +87,12 @@ pub(super) fn faces(overview: &Overview) -> BTreeMap<NodeId, Face> {
     let present = overview.snapshot.neighbours.iter();
     let present = present.filter_map(|(id, node)| node.name().map(|name| face(*id, name)));
     known.chain(present).collect()
+}
+
+/// A peer that is nobody's yet is nobody to talk to.
+fn is_somebody(node: &Neighbour) -> bool {
+    let is_vacant = node.description.as_ref().is_some_and(|it| it.attribute(VACANT).is_some());
+    node.kind() == NodeKind::Peer && !is_vacant
 }
 
 fn person(id: NodeId, view: Option<&ContactView>, overview: &Overview) -> control::Person {

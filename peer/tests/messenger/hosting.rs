@@ -17,7 +17,7 @@ use identity::{
 use peer::{Hosting, Ui, VACANT};
 use proto::{
     claim::v1::{ClaimRequest, ClaimResponse, HolderRequest, HolderResponse, claims_client::ClaimsClient},
-    control::v1::MessengerStatusRequest,
+    control::v1::{MessengerStatusRequest, PeopleRequest},
     node::v1 as node,
 };
 use tokio::{
@@ -26,7 +26,7 @@ use tokio::{
 };
 use tonic::{Code, Status};
 
-use crate::support::{LIMIT, Node, config, eventually, start_with};
+use crate::support::{LIMIT, Node, config, eventually, start_with, until_online};
 
 const LOGIN: &str = "http://localhost:20000/";
 
@@ -170,6 +170,26 @@ async fn a_token_that_is_old_or_of_somebody_else_or_for_somebody_else_opens_noth
     let host = format!("host: {}.example.org", node.id());
     let named = ask(&node, &enter, &[&host, "x-forwarded-proto: https"]).await;
     assert!(named.starts_with("HTTP/1.1 303") && named.contains("; Secure"), "{named}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_is_nobodys_is_not_among_the_people_until_it_is_somebodys() {
+    let (data, dispatcher) = (tempfile::tempdir().unwrap(), Identity::ephemeral().unwrap());
+    let guest = start(data.path(), &dispatcher).await;
+    let mut anna = crate::support::start("anna", &[guest.greeting()]).await;
+    until_online(&mut anna, 1).await;
+    let mut people = anna.client.clone();
+    let mut names = async || {
+        let people = people.people(PeopleRequest {}).await.unwrap().into_inner().people;
+        people.into_iter().map(|person| person.name).collect::<Vec<_>>()
+    };
+    assert_eq!(names().await, [""; 0]);
+    claim(&guest, &dispatcher, 1).await.unwrap();
+    eventually("the people", async || {
+        let names = names().await;
+        names.iter().any(|name| name == "guest").then_some(())
+    })
+    .await;
 }
 
 /// Somebody who asks for a description.

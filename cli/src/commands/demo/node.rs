@@ -10,7 +10,7 @@ use std::{
 use anyhow::Context as _;
 use proto::{
     bridge::v1::KnownPeer,
-    control::v1::{InboxItem, SendRequest},
+    control::v1::{InboxItem, SendRequest, StopRequest},
 };
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
@@ -32,7 +32,7 @@ pub(super) struct Node {
 }
 
 impl Node {
-    /// Starts `causeway KIND --name NAME ...` on the loopback interface alone.
+    /// Starts `causeway KIND --name NAME ...`, to be found on the loopback interface alone.
     pub(super) fn start(
         root: &Path,
         kind: &str,
@@ -43,17 +43,7 @@ impl Node {
         std::fs::create_dir_all(&data)?;
         let log = File::create(data.join(LOG_FILE))?;
         let process = Command::new(std::env::current_exe()?)
-            .args([
-                kind,
-                "--name",
-                name,
-                "--interface",
-                "lo",
-                "--listen",
-                "127.0.0.1:0",
-                "--greeting-port",
-                "0",
-            ])
+            .args([kind, "--name", name, "--interface", "lo"])
             .arg("--data")
             .arg(&data)
             .args(options)
@@ -117,9 +107,22 @@ impl Node {
         }
         // Whoever does not end is killed when dropped.
         let _ = tokio::time::timeout(STOP_LIMIT, self.process.wait()).await;
+        let _ = tokio::time::timeout(STOP_LIMIT, stop_kept(&self.data)).await;
     }
 
     fn log(&self) -> String {
         std::fs::read_to_string(self.data.join(LOG_FILE)).unwrap_or_default()
+    }
+}
+
+/// Stops the peers that a dispatcher kept, which live on when it ends.
+async fn stop_kept(data: &Path) {
+    let folders = std::fs::read_dir(data.join("peers")).into_iter().flatten().filter_map(Result::ok);
+    for data in folders.map(|entry| entry.path()) {
+        let Ok(client) = Client::connect(Some(&data), None).await else { continue };
+        let _ = client.node().stop(StopRequest {}).await;
+        while crate::data::is_running(&data) {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
     }
 }

@@ -5,7 +5,10 @@ use std::time::Instant;
 use anyhow::{Context as _, ensure};
 use proto::{
     bridge::v1::{KnownPeer, LinksRequest, OpenPageRequest, StatusRequest},
-    control::v1::{DeliveryState, InboxItem, InboxRequest, InviteRequest, JoinRequest, MarkReadRequest},
+    control::v1::{
+        DeliveryState, DispatcherStatusRequest, DispatcherStatusResponse, InboxItem, InboxRequest,
+        InviteRequest, JoinRequest, MarkReadRequest,
+    },
 };
 
 use super::{STEP_LIMIT, node::LOOK_EVERY, proof, world::World};
@@ -15,6 +18,9 @@ use crate::output::{self, line};
 const ATTIC: &str = "attic";
 /// The bridge of the network `cloud`.
 const RACK: &str = "rack";
+
+/// The dispatcher of the network `cloud`.
+const LOBBY: &str = "lobby";
 
 /// Times and texts that later steps need.
 pub(super) struct Story {
@@ -161,6 +167,22 @@ impl Story {
         }
     }
 
+    pub(super) async fn open_lobby(&self, world: &mut World) -> anyhow::Result<()> {
+        world.start_dispatcher(LOBBY, "cloud")?;
+        world.ready().await?;
+        loop {
+            let status = lobby(world).await?;
+            if status.peers.iter().any(|peer| peer.state == "vacant") {
+                let url = status.url;
+                return self.tell(&format!(
+                    "A dispatcher, `{LOBBY}`, keeps a peer ready in the cloud for whoever has only a browser: {url}"
+                ));
+            }
+            ensure!(status.warnings.is_empty(), "{}", status.warnings.join("; "));
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
     pub(super) async fn end(&self, world: &World, exit: bool) -> anyhow::Result<()> {
         self.tell("Every step was verified.")?;
         if exit {
@@ -186,6 +208,8 @@ impl Story {
             let page = client.messenger().open_page(OpenPageRequest {}).await?.into_inner();
             line(&format!("  {name:<8} {}", page.url))?;
         }
+        line("\nFor a peer of your own, in any number of browsers on this machine, press the button there:")?;
+        line(&format!("  {LOBBY:<8} {}", lobby(world).await?.url))?;
         line("\nCtrl-C here ends the demo and removes what it stored.")?;
         Ok(())
     }
@@ -212,6 +236,11 @@ impl Story {
     fn tell(&self, what: &str) -> anyhow::Result<()> {
         Ok(line(&format!("{:>5} ms  {what}", self.began.elapsed().as_millis()))?)
     }
+}
+
+async fn lobby(world: &World) -> anyhow::Result<DispatcherStatusResponse> {
+    let mut dispatcher = world.node(LOBBY)?.client()?.dispatcher();
+    Ok(dispatcher.status(DispatcherStatusRequest {}).await?.into_inner())
 }
 
 fn route(world: &World, peer: &KnownPeer) -> anyhow::Result<String> {

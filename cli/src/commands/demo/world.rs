@@ -1,4 +1,4 @@
-//! The six nodes of the demo and the folder they live in.
+//! The nodes of the demo and the folder they live in.
 
 use std::{
     net::{Ipv4Addr, UdpSocket},
@@ -10,6 +10,8 @@ use tempfile::TempDir;
 
 use super::node::Node;
 
+/// Free ports, on the loopback interface alone.
+const PORTS: [&str; 4] = ["--listen", "127.0.0.1:0", "--greeting-port", "0"];
 const BRIDGE_PORTS: [&str; 6] = ["--proxy-port", "0", "--control-port", "0", "--metrics-port", "0"];
 
 /// Two networks, `home` and `cloud`, each with a bridge and two peers.
@@ -41,6 +43,7 @@ impl World {
     pub(super) fn start_bridge(&mut self, name: &'static str, network: &str) -> anyhow::Result<()> {
         let mut options =
             vec!["--network", network, "--discovery-port", &self.discovery_port, "--grace", "1"];
+        options.extend(PORTS);
         options.extend(BRIDGE_PORTS);
         let node = Node::start(self.folder.path(), "bridge", name, &options)?;
         self.nodes.push(node);
@@ -49,8 +52,18 @@ impl World {
 
     /// Starts a peer.
     pub(super) fn start_peer(&mut self, name: &'static str, network: &str) -> anyhow::Result<()> {
-        let options = ["--network", network, "--discovery-port", &self.discovery_port];
+        let mut options = vec!["--network", network, "--discovery-port", &self.discovery_port];
+        options.extend(PORTS);
         let node = Node::start(self.folder.path(), "peer", name, &options)?;
+        self.nodes.push(node);
+        Ok(())
+    }
+
+    /// Starts a dispatcher that keeps one peer ready.
+    pub(super) fn start_dispatcher(&mut self, name: &'static str, network: &str) -> anyhow::Result<()> {
+        let options = ["--network", network, "--discovery-port", &self.discovery_port];
+        let options = [&options[..], &["--pool", "1", "--peer-listen", "127.0.0.1"]].concat();
+        let node = Node::start(self.folder.path(), "dispatcher", name, &options)?;
         self.nodes.push(node);
         Ok(())
     }
@@ -68,7 +81,7 @@ impl World {
         self.nodes.iter().find(|node| node.name == name).with_context(|| format!("there is no {name}"))
     }
 
-    /// Stops the peers, then the bridges.
+    /// Stops the dispatcher with the peers that it keeps, the other peers, then the bridges.
     pub(super) async fn stop(&mut self) {
         while let Some(node) = self.nodes.pop() {
             node.stop().await;
