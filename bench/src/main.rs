@@ -4,6 +4,7 @@
 //! the exit code is 0 all the same, for the machine may have been busy.
 
 mod browser;
+mod dispatch;
 mod messenger;
 mod page;
 mod past;
@@ -36,6 +37,9 @@ enum Command {
     /// The page of a bridge with a thousand peers, in a real Chromium
     #[command(after_help = "Example:\n  cargo run --release -p bench -- page")]
     Page(PageArguments),
+    /// A dispatcher with peers as processes: from the click to a page of one's own, a burst, and their memory
+    #[command(after_help = "Example:\n  cargo run --release -p bench -- dispatch")]
+    Dispatch,
     /// The other end of the measurements; started by `relay`
     #[command(hide = true)]
     Echo(relay::EchoArguments),
@@ -66,6 +70,7 @@ fn main() -> anyhow::Result<()> {
             Command::Messenger(arguments) => messenger::run(arguments.picture.as_deref()).await,
             Command::Page(arguments) => page::run(arguments.picture.as_deref()).await,
             Command::Past => past::run().await,
+            Command::Dispatch => dispatch::run().await,
             Command::Echo(arguments) => relay::serve(arguments).await,
         }
     })
