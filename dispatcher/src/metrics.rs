@@ -1,4 +1,4 @@
-//! What is counted: see `docs/operating.md`.
+//! What is counted.
 
 use std::collections::BTreeMap;
 
