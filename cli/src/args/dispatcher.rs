@@ -21,10 +21,13 @@ pub(crate) enum DispatcherCommand {
     #[command(after_help = "Example:\n  causeway dispatcher status --json")]
     Status(ReadArgs),
     /// Stop a peer until the next visit
+    #[command(after_help = "Example:\n  causeway dispatcher stop 7")]
     Stop(KeptArgs),
     /// Start a peer that was stopped
+    #[command(after_help = "Example:\n  causeway dispatcher wake 7")]
     Wake(KeptArgs),
     /// Remove a peer with everything in it: identity, history, contacts
+    #[command(after_help = "Example:\n  causeway dispatcher delete 7")]
     Delete(KeptArgs),
 }
 

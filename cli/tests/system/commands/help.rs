@@ -7,6 +7,11 @@ const COMMANDS: &[&[&str]] = &[
     &["demo"],
     &["bridge"],
     &["peer"],
+    &["dispatcher"],
+    &["dispatcher", "status"],
+    &["dispatcher", "stop"],
+    &["dispatcher", "wake"],
+    &["dispatcher", "delete"],
     &["chat"],
     &["id"],
     &["identity", "export"],
@@ -73,6 +78,10 @@ fn what_cannot_be_understood_is_refused_with_the_code_for_it() {
         &["send", "ben", "hello", "--wait", "soon"],
         &["doctor", "--network", "home", "--link", "quic://a:1/b"],
         &["join"],
+        &["peer", "--name", "a", "--network", "n", "--login", "http://localhost:20000/"],
+        &["dispatcher", "--network", "n", "--idle", "0s"],
+        &["dispatcher", "--network", "n", "--bridge", "nowhere"],
+        &["dispatcher", "delete"],
     ] {
         assert_answer(&run(arguments), USAGE, &[]);
     }
