@@ -1,14 +1,16 @@
 //! A running dispatcher: how its parts are put together, and the order in which they end.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{fs, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use identity::{NodeId, tls::Identity};
 use prometheus_client::registry::Registry;
 use runtime::{
     TaskGroup,
+    metrics::Health,
     rpc::{PortChoice, bind_tcp},
     socket_path,
 };
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -29,6 +31,8 @@ const PAGE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr
 /// The folder of the log, and that of the peers, within the data directory.
 const STORE: &str = "store";
 const PEERS: &str = "peers";
+/// The file that remembers a port that is not the default.
+const PORT: &str = "port";
 
 /// A running dispatcher. It runs until [`Dispatcher::shutdown`]; its peers run on.
 #[derive(Debug)]
@@ -58,14 +62,12 @@ impl Dispatcher {
         let opened = tokio::task::spawn_blocking(open).await;
         let (own, ledger, keys) =
             opened.map_err(|error| StartError::io(&config.data)(std::io::Error::other(error)))??;
-        let choice = config.listen.map_or(PortChoice::Default(PAGE), PortChoice::Exact);
-        let listener = bind_tcp(choice)?;
-        let listen = listener.local_addr().map_err(StartError::io(&config.data))?;
+        let (listener, listen) = listen(&config)?;
         let address = Address::new(config.domain.as_deref(), listen.port());
         let (group, metrics) = (TaskGroup::new(), Metrics::default());
         let backend = backend(&config, &own, &address, &group);
         let (id, url) = (own.id(), address.login());
-        serve_metrics(&config, &group, &metrics)?;
+        serve_metrics(&config, &group, (&metrics, ledger.health()))?;
         let config = Arc::new(config);
         let parts = (ledger, backend);
         let commands = Keeper::spawn(parts, own.clone(), Arc::clone(&config), (&group, metrics.clone()));
@@ -138,12 +140,30 @@ fn backend(
     })
 }
 
-fn serve_metrics(config: &DispatcherConfig, group: &TaskGroup, metrics: &Metrics) -> Result<(), StartError> {
+/// Takes the port; one that took the place of the default is kept for the next start, since people have bookmarks.
+fn listen(config: &DispatcherConfig) -> Result<(TcpListener, SocketAddr), StartError> {
+    let path = config.data.join(PORT);
+    let before = fs::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok());
+    let default = SocketAddr::new(PAGE.ip(), before.unwrap_or(PAGE.port()));
+    let listener = bind_tcp(config.listen.map_or(PortChoice::Default(default), PortChoice::Exact))?;
+    let address = listener.local_addr().map_err(StartError::io(&path))?;
+    if config.listen.is_none() && address.port() != default.port() {
+        let kept = runtime::replace_file(&path, format!("{}\n", address.port()).as_bytes());
+        kept.map_err(StartError::io(&path))?;
+    }
+    Ok((listener, address))
+}
+
+fn serve_metrics(
+    config: &DispatcherConfig,
+    group: &TaskGroup,
+    (metrics, health): (&Metrics, Health),
+) -> Result<(), StartError> {
     let Some(address) = config.metrics else { return Ok(()) };
     let mut registry = Registry::with_prefix("causeway");
     metrics.register(&mut registry);
     let listener = bind_tcp(PortChoice::Exact(address))?;
-    runtime::metrics::serve(group, listener, Arc::new(registry), Arc::new(|| Ok(())));
+    runtime::metrics::serve(group, listener, Arc::new(registry), health);
     Ok(())
 }
 

@@ -130,6 +130,9 @@ pub(crate) struct Keeper {
     line: Line,
     /// Who waits for a peer that is known.
     parked: BTreeMap<u64, Parked>,
+    /// When somebody was last sent to a peer that they have not come to yet.
+    sent: BTreeMap<u64, Instant>,
+    began: Instant,
     /// Why a peer did not start.
     trouble: BTreeMap<u64, String>,
     make_again: Backoff,
@@ -158,6 +161,8 @@ impl Keeper {
             phases: BTreeMap::new(),
             line: Line::default(),
             parked: BTreeMap::new(),
+            sent: BTreeMap::new(),
+            began: Instant::now(),
             trouble: BTreeMap::new(),
             make_again: Backoff::new(MAKE_AGAIN.0, MAKE_AGAIN.1),
             next_make: Instant::now(),

@@ -5,6 +5,7 @@ use std::{path::Path, sync::Arc, time::SystemTime};
 use bytes::Bytes;
 use prost::Message as _;
 use proto::hosting::v1::{Event, event::Kind};
+use runtime::metrics::Health;
 use storage::{AppendError, Log, Options, Store};
 
 use crate::{error::StartError, register::Register};
@@ -18,7 +19,7 @@ const FORMAT: u32 = 1;
 pub(crate) struct Ledger {
     log: Log,
     /// Closed with the last one that holds it.
-    _store: Arc<Store>,
+    store: Arc<Store>,
     register: Register,
 }
 
@@ -36,7 +37,20 @@ impl Ledger {
             }
             register.apply(&event);
         }
-        Ok(Self { log, _store: store, register })
+        Ok(Self { log, store, register })
+    }
+
+    /// A dispatcher is healthy while it can write down whose a peer becomes.
+    pub(crate) fn health(&self) -> Health {
+        let store = Arc::downgrade(&self.store);
+        Arc::new(move || match store.upgrade().map(|store| store.health()) {
+            Some(storage::Health::Ok) => Ok(()),
+            Some(storage::Health::Full { .. }) => Err("the disk is full".into()),
+            Some(storage::Health::ReadOnly) => Err("the file system is read-only".into()),
+            Some(storage::Health::Failed { reason }) => Err(reason),
+            Some(other) => Err(format!("{other:?}")),
+            None => Err("stopping".into()),
+        })
     }
 
     pub(crate) const fn register(&self) -> &Register {

@@ -37,6 +37,11 @@ impl Keeper {
                 let woken = self.wake(number).await;
                 woken.map_err(|error| Status::resource_exhausted(error.to_string()))
             }
+            Act::Stop if self.ledger.register().kept(number).is_some_and(|kept| kept.holder.is_none()) => {
+                Err(Status::failed_precondition(
+                    "this peer is nobody's, and ready for whoever comes; delete it instead",
+                ))
+            }
             Act::Stop if matches!(self.phases.get(&number), Some(Phase::Running(..))) => {
                 self.put_to_sleep(number).await;
                 Ok(())

@@ -12,7 +12,7 @@ use super::{Done, Entry, Keeper, Phase};
 use crate::{
     backend::Running,
     claims::{self, NotClaimed},
-    limits::{MAKE_AGAIN, MAX_WAITING, WAITING_LASTS},
+    limits::{MAKE_AGAIN, MAX_WAITING, RELEASE_AFTER, WAITING_LASTS},
     register::Holder,
 };
 
@@ -156,6 +156,9 @@ impl Keeper {
 
     fn let_in(&mut self, number: u64, node: NodeId, holder: &Holder) {
         let Some(parked) = self.parked.get_mut(&number) else { return };
+        if !holder.redeemed && !parked.entering.is_empty() {
+            self.sent.insert(number, Instant::now());
+        }
         for reply in parked.entering.drain(..) {
             let _ = reply.send(Entry::Ready { node, claim: holder.claim });
         }
@@ -177,8 +180,14 @@ impl Keeper {
         Box::pin(self.serve_line()).await;
     }
 
+    /// Whether a login that was given out may still be used. One of before the last start may be, too.
+    pub(super) fn may_come(&self, number: u64) -> bool {
+        self.sent.get(&number).unwrap_or(&self.began).elapsed() < RELEASE_AFTER
+    }
+
     /// The person did not come in time.
     pub(super) async fn release(&mut self, number: u64) {
+        self.sent.remove(&number);
         match self.ledger.write(number, Kind::Released(Released {})).await {
             Ok(()) => self.serve_line().await,
             Err(error) => tracing::warn!(number, %error, "a claim could not be given up"),

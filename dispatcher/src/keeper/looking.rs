@@ -87,8 +87,12 @@ impl Keeper {
         {
             tracing::warn!(number, %error, "a visit could not be written down");
         }
+        if seen.redeemed {
+            self.sent.remove(&number);
+        }
         if !seen.redeemed && !redeemed {
-            if now.saturating_sub(since_s) >= RELEASE_AFTER.as_secs() && !self.is_wanted(number) {
+            let is_old = now.saturating_sub(since_s) >= RELEASE_AFTER.as_secs();
+            if is_old && !self.may_come(number) && !self.is_wanted(number) {
                 self.release(number).await;
             }
             return;
