@@ -180,7 +180,7 @@ pub(crate) enum Command {
     /// How a node is
     #[command(after_help = "Example:\n  causeway status --json")]
     Status(ReadArgs),
-    /// Print a link to the page of a peer or a bridge, and open it where there is a screen
+    /// Print a link to the page of a peer, a bridge or a dispatcher, and open it where there is a screen
     #[command(
         after_help = "Example:\n  causeway open\n  causeway open --at cloud.example.org:30012 --as DIR"
     )]

@@ -95,6 +95,8 @@ pub(crate) struct DispatcherTable {
     pub(crate) network: Option<String>,
     pub(crate) data: Option<PathBuf>,
     pub(crate) listen: Option<SocketAddr>,
+    #[serde(deserialize_with = "parsed")]
+    pub(crate) admin: Option<Ui>,
     pub(crate) domain: Option<String>,
     pub(crate) keys: Option<PathBuf>,
     pub(crate) pool: Option<usize>,

@@ -2,6 +2,17 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+/// Where the page for whoever runs the dispatcher is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AdminPage {
+    /// On 127.0.0.1:20001, or on a free port if that is taken.
+    Default,
+    /// Asked for: it is an error when it is taken.
+    At(SocketAddr),
+    /// Nowhere.
+    Off,
+}
+
 /// Everything that a dispatcher is told; [`DispatcherConfig::new`] fills in the defaults.
 #[derive(Debug, Clone)]
 pub struct DispatcherConfig {
@@ -11,6 +22,8 @@ pub struct DispatcherConfig {
     pub name: String,
     /// Where the page is; `None`: 127.0.0.1:20000, or a free port if that is taken.
     pub listen: Option<SocketAddr>,
+    /// Where the page for whoever runs it is.
+    pub admin: AdminPage,
     /// Peers have their pages at `https://ID.DOMAIN`, the login is at `https://DOMAIN`; `None`: below `localhost`, at the
     /// port of the page.
     pub domain: Option<String>,
@@ -41,6 +54,7 @@ impl DispatcherConfig {
             data: data.into(),
             name: name.into(),
             listen: None,
+            admin: AdminPage::Default,
             domain: None,
             keys: None,
             pool: 2,

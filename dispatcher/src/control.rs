@@ -4,7 +4,7 @@ use std::{fs, net::SocketAddr, os::unix::fs::PermissionsExt as _, path::Path, sy
 
 use identity::NodeId;
 use proto::{
-    bridge::v1::{PeersRequest, PeersResponse},
+    bridge::v1::{OpenPageRequest, OpenPageResponse, PeersRequest, PeersResponse},
     control::v1::{
         AboutRequest, AboutResponse, DispatcherStatusRequest, DispatcherStatusResponse, KeptPeerRequest,
         KeptPeerResponse, StopRequest, StopResponse,
@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, transport::Server};
 
 use crate::{
+    admin::AdminLinks,
     config::DispatcherConfig,
     error::StartError,
     keeper::{Act, Command, told},
@@ -42,6 +43,8 @@ pub(crate) struct DispatcherControl {
     pub(crate) id: NodeId,
     pub(crate) url: String,
     pub(crate) listen: SocketAddr,
+    /// `None`: the admin page is switched off.
+    pub(crate) links: Option<AdminLinks>,
     pub(crate) stop: CancellationToken,
 }
 
@@ -128,6 +131,11 @@ impl Dispatcher for DispatcherControl {
             ..DispatcherStatusResponse::default()
         };
         Ok(Response::new(told(view, about)))
+    }
+
+    async fn open_page(&self, _: Request<OpenPageRequest>) -> Result<Response<OpenPageResponse>, Status> {
+        let off = || Status::failed_precondition("the admin page is switched off (--admin off)");
+        self.links.as_ref().map(AdminLinks::link).map(Response::new).ok_or_else(off)
     }
 
     async fn stop_peer(

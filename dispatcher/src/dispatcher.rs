@@ -10,12 +10,14 @@ use runtime::{
     rpc::{PortChoice, bind_tcp},
     socket_path,
 };
+use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    admin::{self, AdminLinks},
     backend::{Backend, process::Processes},
-    config::DispatcherConfig,
+    config::{AdminPage, DispatcherConfig},
     control::{self, DispatcherControl},
     cookie::Keys,
     error::StartError,
@@ -28,6 +30,8 @@ use crate::{
 
 /// Where the page is, unless it was said otherwise.
 const PAGE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 20_000);
+/// Where the page for whoever runs it is, unless it was said otherwise.
+const ADMIN: SocketAddr = SocketAddr::new(PAGE.ip(), 20_001);
 /// The folder of the log, and that of the peers, within the data directory.
 const STORE: &str = "store";
 const PEERS: &str = "peers";
@@ -63,10 +67,11 @@ impl Dispatcher {
         let (own, ledger, keys) =
             opened.map_err(|error| StartError::io(&config.data)(std::io::Error::other(error)))??;
         let (listener, listen) = listen(&config)?;
+        let admin = listen_for_admin(config.admin)?;
         let address = Address::new(config.domain.as_deref(), listen.port());
         let (group, metrics) = (TaskGroup::new(), Metrics::default());
         let backend = backend(&config, &own, &address, &group);
-        let (id, url) = (own.id(), address.login());
+        let (id, url, key) = (own.id(), address.login(), own.key().clone());
         serve_metrics(&config, &group, (&metrics, ledger.health()))?;
         let config = Arc::new(config);
         let parts = (ledger, backend);
@@ -83,8 +88,13 @@ impl Dispatcher {
         };
         web::serve(&group, listener, web);
         let stop = CancellationToken::new();
-        let service =
-            DispatcherControl { commands, config, id, url: url.clone(), listen, stop: stop.clone() };
+        let links = admin.as_ref().map(|(_, address)| AdminLinks::new(key, *address));
+        if let (Some((listener, _)), Some(links)) = (admin, &links) {
+            let about = json!({ "name": config.name, "url": url, "max_peers": config.max_peers });
+            admin::serve(&group, listener, links, (commands.clone(), about));
+        }
+        let (told, stopped) = (url.clone(), stop.clone());
+        let service = DispatcherControl { commands, config, id, url: told, listen, links, stop: stopped };
         let socket =
             socket_path::prepare(&service.config.data).map_err(StartError::io(&service.config.data))?;
         control::serve(&group, &socket, service).await?;
@@ -152,6 +162,17 @@ fn listen(config: &DispatcherConfig) -> Result<(TcpListener, SocketAddr), StartE
         kept.map_err(StartError::io(&path))?;
     }
     Ok((listener, address))
+}
+
+fn listen_for_admin(admin: AdminPage) -> Result<Option<(TcpListener, SocketAddr)>, StartError> {
+    let choice = match admin {
+        AdminPage::Off => return Ok(None),
+        AdminPage::At(address) => PortChoice::Exact(address),
+        AdminPage::Default => PortChoice::Default(ADMIN),
+    };
+    let listener = bind_tcp(choice)?;
+    let address = listener.local_addr().map_err(StartError::io("the admin page's port"))?;
+    Ok(Some((listener, address)))
 }
 
 fn serve_metrics(

@@ -18,6 +18,7 @@
 //! | `claims` | what is asked of a peer |
 //! | `cookie` | who a browser belongs to |
 //! | `web` | the page, the login, and the pages of the peers |
+//! | `admin` | the page for whoever runs it |
 //! | `control` | the local control socket |
 //! | [`limits`] | every bound |
 //!
@@ -32,6 +33,7 @@
 //! # dispatcher.shutdown().await; Ok(()) }
 //! ```
 
+mod admin;
 mod backend;
 mod claims;
 mod config;
@@ -46,6 +48,6 @@ mod metrics;
 mod register;
 mod web;
 
-pub use config::DispatcherConfig;
+pub use config::{AdminPage, DispatcherConfig};
 pub use dispatcher::Dispatcher;
 pub use error::StartError;

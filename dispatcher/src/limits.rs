@@ -12,12 +12,14 @@ pub const WAITING_LASTS: Duration = Duration::from_secs(15);
 pub const ENTER_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a claim may take: a connection, and one sync of the peer's disk.
 pub const CLAIM_TIMEOUT: Duration = Duration::from_secs(5);
+/// Claims in a row that may fail before the person is told.
+pub const MAX_CLAIM_TRIES: u32 = 6;
 /// How long a peer may take to start.
 pub const START_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a peer may take to end before it is killed.
 pub const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// Peers that are started at once: more would only make each of them slower.
-pub const MAX_STARTS: usize = 8;
+pub const MAX_STARTS: usize = 4;
 /// Between tries to make peers after one did not start: the first wait and the longest.
 pub const MAKE_AGAIN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
 /// Between two looks at a peer.
@@ -34,6 +36,8 @@ pub const WAKE_TIMEOUT: Duration = Duration::from_secs(20);
 pub const MAX_CONNECTIONS: usize = 4_096;
 /// Addresses whose logins are counted; beyond, all others share one count.
 pub const MAX_LOGIN_ADDRESSES: usize = 10_000;
+/// The largest request of the admin page: a peer, and what is to happen to it.
+pub const MAX_ADMIN_BODY_BYTES: usize = 1_024;
 /// How long the cookie lasts.
 pub const COOKIE_LIFETIME: Duration = Duration::from_secs(400 * 24 * 3600);
 /// The longest cookie or recovery link that is looked at.

@@ -4,7 +4,10 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args as ClapArgs, Subcommand};
 
-use super::{DataArgs, ReadArgs, run::Retain};
+use super::{
+    DataArgs, ReadArgs,
+    run::{Retain, Ui},
+};
 
 #[derive(Debug, ClapArgs)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -54,6 +57,10 @@ pub(crate) struct DispatcherArgs {
     /// The address of the page (default: 127.0.0.1:20000, or a free port if that is taken)
     #[arg(long, env = "CAUSEWAY_LISTEN", value_name = "ADDR:PORT")]
     pub(crate) listen: Option<SocketAddr>,
+    /// Where the page for whoever runs the dispatcher is, or `off`; `causeway open` prints a link (default: 127.0.0.1:20001,
+    /// or a free port if that is taken)
+    #[arg(long, env = "CAUSEWAY_ADMIN", value_name = "ADDR:PORT|off")]
+    pub(crate) admin: Option<Ui>,
     /// The login is at https://DOMAIN and each peer at https://ID.DOMAIN, by a TLS proxy in front that sends both here
     /// (default: http://localhost:PORT and http://ID.localhost:PORT, on this machine only)
     #[arg(long, env = "CAUSEWAY_DOMAIN", value_name = "D")]

@@ -1,4 +1,4 @@
-//! `causeway open`: a link to the page of a peer or a bridge.
+//! `causeway open`: a link to the page of a peer, a bridge or a dispatcher.
 
 use std::io::IsTerminal as _;
 
@@ -38,6 +38,7 @@ async fn ask(args: &Open) -> anyhow::Result<OpenPageResponse> {
         None => {
             let client = Client::connect(args.data.as_deref(), None).await?;
             match client.node().about(AboutRequest {}).await?.into_inner().kind() {
+                NodeKind::Dispatcher => client.dispatcher().open_page(OpenPageRequest {}).await?,
                 NodeKind::Peer => client.messenger().open_page(OpenPageRequest {}).await?,
                 _ => client.bridge().open_page(OpenPageRequest {}).await?,
             }

@@ -3,10 +3,14 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use dispatcher::DispatcherConfig;
+use dispatcher::{AdminPage, DispatcherConfig};
 
 use super::{data_of, first, host_name, network, targets, usage};
-use crate::{args::DispatcherArgs, data::Kind, file::DispatcherTable};
+use crate::{
+    args::{DispatcherArgs, Ui},
+    data::Kind,
+    file::DispatcherTable,
+};
 
 /// A peer that is stopped while its person blinks helps nobody.
 const LEAST_IDLE: Duration = Duration::from_secs(1);
@@ -19,6 +23,11 @@ pub(crate) fn dispatcher(args: DispatcherArgs, file: DispatcherTable) -> anyhow:
         std::env::current_exe().context("cannot tell which program this is, to start peers with")?;
     let mut config = DispatcherConfig::new(data, name, program);
     config.listen = args.listen.or(file.listen);
+    config.admin = match args.admin.or(file.admin) {
+        Some(Ui::At(address)) => AdminPage::At(address),
+        Some(Ui::Off) => AdminPage::Off,
+        None => AdminPage::Default,
+    };
     config.domain = args.domain.or(file.domain);
     config.keys = args.keys.or(file.keys);
     config.pool = args.pool.or(file.pool).unwrap_or(config.pool);

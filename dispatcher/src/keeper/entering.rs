@@ -12,7 +12,7 @@ use super::{Done, Entry, Keeper, Phase};
 use crate::{
     backend::Running,
     claims::{self, NotClaimed},
-    limits::{MAKE_AGAIN, MAX_WAITING, RELEASE_AFTER, WAITING_LASTS},
+    limits::{MAKE_AGAIN, MAX_CLAIM_TRIES, MAX_WAITING, RELEASE_AFTER, WAITING_LASTS},
     register::Holder,
 };
 
@@ -33,6 +33,8 @@ pub(super) struct Parked {
     entering: Vec<oneshot::Sender<Entry>>,
     routed: Vec<oneshot::Sender<Option<Running>>>,
     claiming: bool,
+    /// Claims in a row that were not answered.
+    failed: u32,
 }
 
 impl Line {
@@ -146,12 +148,23 @@ impl Keeper {
             }
             (Err(NotClaimed::Taken), _) => self.give_up(number, holder.user).await,
             (Err(NotClaimed::Failed(why)), _) => {
-                self.metrics.failures.inc();
-                tracing::warn!(number, why, "a peer could not be claimed");
-                self.refuse(number, &refused(&format!("your peer could not be claimed: {why}")));
+                self.on_claim_failed(number, &why).await;
             }
             (Ok(()), _) => {}
         }
+    }
+
+    /// The same claim is made again, as long as somebody waits for it: a busy machine answers late.
+    async fn on_claim_failed(&mut self, number: u64, why: &str) {
+        self.metrics.failures.inc();
+        let Some(parked) = self.parked.get_mut(&number) else { return };
+        parked.failed += 1;
+        tracing::warn!(number, why, failed = parked.failed, "a peer could not be claimed");
+        if parked.failed < MAX_CLAIM_TRIES {
+            parked.entering.retain(|reply| !reply.is_closed());
+            return Box::pin(self.go_on(number)).await;
+        }
+        self.refuse(number, &refused(&format!("your peer could not be claimed: {why}")));
     }
 
     fn let_in(&mut self, number: u64, node: NodeId, holder: &Holder) {
@@ -159,6 +172,7 @@ impl Keeper {
         if !holder.redeemed && !parked.entering.is_empty() {
             self.sent.insert(number, Instant::now());
         }
+        parked.failed = 0;
         for reply in parked.entering.drain(..) {
             let _ = reply.send(Entry::Ready { node, claim: holder.claim });
         }
