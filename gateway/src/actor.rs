@@ -20,7 +20,7 @@ use tokio::{
 };
 use topology::{Core, Input, Now, Output};
 
-pub(crate) use command::{ActorHandle, Command, Gone, Registration};
+pub(crate) use command::{ActorHandle, Command, Gone, Registration, Sleeper};
 pub(crate) use publish::Change;
 
 use crate::{

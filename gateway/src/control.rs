@@ -1,5 +1,6 @@
 //! The control port: gRPC under mutual TLS for the nodes of the network, and for operators.
 
+mod asleep;
 mod callers;
 mod follow;
 mod register;
@@ -9,9 +10,9 @@ use std::{net::IpAddr, pin::Pin};
 use futures_util::Stream;
 use identity::NodeId;
 use proto::bridge::v1::{
-    ExplainRequest, ExplainResponse, FollowEvent, FollowRequest, LinksRequest, LinksResponse,
-    OpenPageRequest, OpenPageResponse, PeersRequest, PeersResponse, RegisterRequest, RegisterResponse,
-    StatusRequest, StatusResponse, WakeRequest, WakeResponse, control_server::Control,
+    AsleepRequest, AsleepResponse, ExplainRequest, ExplainResponse, FollowEvent, FollowRequest, LinksRequest,
+    LinksResponse, OpenPageRequest, OpenPageResponse, PeersRequest, PeersResponse, RegisterRequest,
+    RegisterResponse, StatusRequest, StatusResponse, WakeRequest, WakeResponse, control_server::Control,
 };
 use tonic::{Request, Response, Status};
 
@@ -78,6 +79,11 @@ impl Control for ControlService {
         self.member(&request)?;
         let id = node_id(&request.get_ref().node_id)?;
         Ok(Response::new(report::wake(&self.shared, id)))
+    }
+
+    async fn asleep(&self, request: Request<AsleepRequest>) -> Result<Response<AsleepResponse>, Status> {
+        let caller = self.member(&request)?;
+        asleep::asleep(&self.shared, caller, request.into_inner()).await.map(Response::new)
     }
 
     async fn status(&self, request: Request<StatusRequest>) -> Result<Response<StatusResponse>, Status> {

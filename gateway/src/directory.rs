@@ -76,6 +76,6 @@ fn along(route: &Route, hops_left: u8) -> Result<NextHop, Refusal> {
         Some(_) if links > usize::from(hops_left) => Err(Refusal::Hops),
         Some(next) => Ok(NextHop::Link { bridge: *next }),
         // In the own network, and nowhere heard: nothing is dialled that was not.
-        None => Err(Refusal::PeerNotAnswering),
+        None => route.asleep.map(|waker| NextHop::Asleep { waker }).ok_or(Refusal::PeerNotAnswering),
     }
 }

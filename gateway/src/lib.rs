@@ -19,6 +19,7 @@
 //! | `explain`, `report`, `warnings` | what people are told |
 //! | [`endpoint`], [`link`] | QUIC links between bridges |
 //! | [`proxy`], [`stream`] | peers' way across |
+//! | `waking` | peers that sleep, and who wakes them |
 //! | [`limits`] | every bound |
 //!
 //! ```
@@ -76,6 +77,7 @@ pub mod stream;
 mod table;
 mod trust;
 mod verifier;
+mod waking;
 mod wall;
 mod warnings;
 

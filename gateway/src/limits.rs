@@ -17,6 +17,12 @@ pub const INPUTS_PER_TURN: usize = 64;
 /// How long a registration lives without renewal.
 pub const REGISTRATION_LEASE: Duration = Duration::from_secs(15);
 
+/// How long whoever wants to reach a peer that sleeps waits for it.
+pub const WAKE_LIMIT: Duration = Duration::from_secs(15);
+
+/// Peers that are being woken.
+pub const MAX_WAKES: usize = 64;
+
 /// Local peers that the bridge keeps, registered and heard together. One more is refused.
 pub const MAX_LOCAL_PEERS: usize = 4_096;
 

@@ -22,6 +22,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::BoxFuture;
 use identity::NodeId;
 use proto::bridge::v1::Refusal;
 use runtime::{BusyPoll, TaskGroup};
@@ -54,6 +55,15 @@ pub trait Directory: Send + Sync + 'static {
     fn refused(&self, destination: NodeId, refusal: Refusal);
 }
 
+/// What wakes peers that sleep.
+pub trait Wakes: Send + Sync + 'static {
+    /// Has `waker` wake a peer of this bridge's network. Gives where it is dialled once it is there.
+    ///
+    /// # Errors
+    /// Why it does not come.
+    fn wake(&self, peer: NodeId, waker: NodeId) -> BoxFuture<'_, Result<Vec<SocketAddr>, Refusal>>;
+}
+
 /// Where a stream comes from: other policies bind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
@@ -70,6 +80,11 @@ pub enum NextHop {
     Local {
         /// Where it was heard or has registered: nothing else is dialled.
         addresses: Vec<SocketAddr>,
+    },
+    /// The peer is of this bridge's network, and sleeps.
+    Asleep {
+        /// Who wakes it.
+        waker: NodeId,
     },
     /// Over the link to this bridge.
     Link {
@@ -88,6 +103,8 @@ pub struct ProxyParts {
     pub incoming: StreamReceiver,
     /// Who is where.
     pub directory: Arc<dyn Directory>,
+    /// Who wakes those that sleep.
+    pub wakes: Arc<dyn Wakes>,
     /// Bounds.
     pub limits: ProxyLimits,
     /// What keeps the thread awake on which the proxy runs.
@@ -105,6 +122,7 @@ struct Core {
     group: TaskGroup,
     links: Links,
     directory: Arc<dyn Directory>,
+    wakes: Arc<dyn Wakes>,
     limits: ProxyLimits,
     busy_poll: BusyPoll,
     metrics: Metrics,
@@ -127,6 +145,7 @@ impl Proxy {
             by_peer: Quota::new(parts.limits.streams, parts.limits.streams_per_peer),
             links: parts.links,
             directory: parts.directory,
+            wakes: parts.wakes,
             limits: parts.limits,
             busy_poll: parts.busy_poll,
             metrics: parts.metrics,

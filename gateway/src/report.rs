@@ -200,13 +200,20 @@ pub(crate) fn not_registered() -> ExplainResponse {
     }
 }
 
-/// What waking this peer comes to. Nothing is promised that nobody does.
+/// Has a peer woken, and says what that comes to.
 pub(crate) fn wake(shared: &Inner, id: NodeId) -> WakeResponse {
-    let sentence = match shared.table.peer(&id).map(|known| known.state.clone()) {
-        Some(PeerState::Asleep(waker)) => format!(
-            "{} sleeps and dispatcher {} can wake it, but this bridge cannot ask it yet: open the peer's page instead",
-            id.short(),
-            waker.short()
+    let known = shared.table.peer(&id);
+    let home = known.as_ref().and_then(|known| known.route.as_ref().ok()?.bridges.last().copied());
+    let sentence = match known.map(|known| known.state.clone()) {
+        Some(PeerState::Asleep(waker)) if home == Some(shared.id()) => {
+            let asked = shared.waking.ask(id, waker).is_ok();
+            let what = if asked { "is asked to wake it" } else { "wakes it, and is not there just now" };
+            let sentence = format!("{} sleeps; dispatcher {} {what}", id.short(), waker.short());
+            return WakeResponse { sentence, asked };
+        }
+        Some(PeerState::Asleep(_)) => format!(
+            "{} sleeps, and the bridge of its own network has it woken when a connection to it is opened",
+            id.short()
         ),
         Some(PeerState::Local | PeerState::Remote) => format!("{} does not sleep", id.short()),
         Some(PeerState::Unknown { .. }) => {

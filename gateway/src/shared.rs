@@ -22,6 +22,7 @@ use crate::{
     proxy::Proxy,
     stream::{self, Direction, DirectionLabels},
     table::Table,
+    waking::Waking,
 };
 
 /// Handles to the parts of a running bridge, and what does not change while it runs. Cheap to clone.
@@ -43,6 +44,7 @@ pub(crate) struct Inner {
     pub(crate) changes: broadcast::Sender<Change>,
     pub(crate) links: Links,
     pub(crate) proxy: Proxy,
+    pub(crate) waking: Waking,
     pub(crate) admin: Admin,
     pub(crate) metrics: Metrics,
     /// Makes links to the page.

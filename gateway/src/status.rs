@@ -42,7 +42,7 @@ impl From<Refused> for Status {
         match refused {
             Refused::Stranger => Self::unauthenticated(text),
             Refused::TooFast | Refused::TooManyFollowers => Self::resource_exhausted(text),
-            Refused::NotRegistered | Refused::NoOperator => Self::permission_denied(text),
+            Refused::NotRegistered | Refused::NoOperator | Refused::NoKeeper => Self::permission_denied(text),
             Refused::Draining => Self::unavailable(text),
             Refused::NotTheCallers(_) | Refused::NoNodeId | Refused::Missing(_) => {
                 Self::invalid_argument(text)

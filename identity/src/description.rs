@@ -12,6 +12,10 @@ use crate::{
 pub const MAX_DESCRIPTION_BYTES: usize = 2_048 + MAX_ATTRIBUTES * 168;
 /// The longest certificate, DER.
 pub const MAX_CERTIFICATE_BYTES: usize = 1_024;
+/// The most dispatchers that a description names as keepers.
+pub const MAX_KEEPERS: usize = 8;
+/// What the keys of their attributes begin with.
+const KEEPER: &str = "keeper";
 /// The most attributes of a description.
 pub const MAX_ATTRIBUTES: usize = 16;
 /// The longest key of an attribute.
@@ -87,6 +91,12 @@ impl Description {
         self.message.attributes.iter().map(|attribute| (attribute.key.as_str(), attribute.value.as_str()))
     }
 
+    /// The dispatchers that keep this node, as [`keepers`] writes them.
+    pub fn keepers(&self) -> impl Iterator<Item = NodeId> {
+        let named = self.attributes().filter(|(key, _)| key.starts_with(KEEPER));
+        named.filter_map(|(_, value)| value.parse().ok())
+    }
+
     /// BLAKE3 of the signed bytes, as announcements name it.
     pub fn hash(&self) -> [u8; 32] {
         self.hash
@@ -96,6 +106,15 @@ impl Description {
     pub fn signed(&self) -> &Signed {
         &self.signed
     }
+}
+
+/// The attributes that name the dispatchers which keep a node, and wake it when it sleeps; the first [`MAX_KEEPERS`] of them.
+pub fn keepers(ids: &[NodeId]) -> Vec<v1::Attribute> {
+    let attribute = |(number, id): (usize, &NodeId)| v1::Attribute {
+        key: format!("{KEEPER}{number}"),
+        value: id.to_string(),
+    };
+    (1..).zip(ids).take(MAX_KEEPERS).map(attribute).collect()
 }
 
 fn check(message: &v1::Description) -> Result<(NodeId, NodeKind), InvalidRecord> {

@@ -42,7 +42,7 @@ pub mod transfer;
 pub use announcement::{Announcement, MAX_ANNOUNCEMENT_BYTES, MAX_HOMES};
 pub use description::{
     Description, MAX_ATTRIBUTE_KEY_BYTES, MAX_ATTRIBUTE_VALUE_BYTES, MAX_ATTRIBUTES, MAX_CERTIFICATE_BYTES,
-    MAX_DESCRIPTION_BYTES,
+    MAX_DESCRIPTION_BYTES, MAX_KEEPERS, keepers,
 };
 pub use key::{BadSignature, Context, NodeKey, SIGNATURE_BYTES, verify};
 pub use network::{MAX_NETWORK_NAME_BYTES, Network, NetworkId};

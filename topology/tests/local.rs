@@ -45,6 +45,20 @@ fn a_heartbeat_is_not_an_event() {
     assert_eq!(own_kinds(&lone, 1), [Kind::PeerJoined]);
 }
 
+#[test]
+fn whoever_sleeps_is_not_missed_until_nobody_keeps_it() {
+    let mut lone = Lone::new(1);
+    let (id, waker) = (records(1).0.id(), NodeId::from_bytes([2; 32]));
+    see(&mut lone, records(1));
+    lone.input(Input::PeerAsleep { id, waker });
+    for reason in [LeftReason::Expired, LeftReason::Goodbye, LeftReason::Replaced] {
+        lone.input(Input::PeerGone { id, reason });
+    }
+    assert_eq!(own_kinds(&lone, 1), [Kind::PeerJoined, Kind::PeerAsleep]);
+    lone.input(Input::PeerGone { id, reason: LeftReason::Forgotten });
+    assert_eq!(own_kinds(&lone, 1), [Kind::PeerJoined, Kind::PeerAsleep, Kind::PeerLeft]);
+}
+
 /// Has the core write as much as it may at once, and a little more.
 fn exhausted(lone: &mut Lone) {
     (0..4_000).for_each(|number| see(lone, records(number)));

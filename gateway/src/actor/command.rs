@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use identity::{Announcement, Description, NodeId};
+use proto::log::v1::LeftReason;
 use tokio::sync::{mpsc, oneshot};
 use topology::{Counts, Input, LinkView, NoRoute, OwnView, Policy, Route};
 
@@ -19,6 +20,14 @@ pub(crate) struct Registration {
     pub(crate) announcement: Announcement,
     /// From where the peer called.
     pub(crate) from: SocketAddr,
+}
+
+/// A peer that sleeps, by the word of one that it names as its keeper.
+#[derive(Debug)]
+pub(crate) struct Sleeper {
+    pub(crate) description: Description,
+    pub(crate) announcement: Announcement,
+    pub(crate) waker: NodeId,
 }
 
 /// A look at the actor's state.
@@ -39,6 +48,10 @@ pub(crate) enum Command {
     Register(Box<Registration>, oneshot::Sender<Result<(), NotTaken>>),
     /// A registered peer leaves.
     Goodbye(NodeId, oneshot::Sender<()>),
+    /// A peer of the network sleeps.
+    Asleep(Box<Sleeper>, oneshot::Sender<Result<(), NotTaken>>),
+    /// Whoever wakes a peer does not keep it any more.
+    Forgotten(NodeId),
     /// The trust list changed.
     Trust {
         /// Whom it is about.
@@ -79,6 +92,10 @@ impl ActorHandle {
 
     pub(crate) async fn register(&self, registration: Registration) -> Result<Result<(), NotTaken>, Gone> {
         self.ask(|reply| Command::Register(Box::new(registration), reply)).await
+    }
+
+    pub(crate) async fn asleep(&self, sleeper: Sleeper) -> Result<Result<(), NotTaken>, Gone> {
+        self.ask(|reply| Command::Asleep(Box::new(sleeper), reply)).await
     }
 
     pub(crate) async fn goodbye(&self, id: NodeId) -> Result<(), Gone> {
@@ -133,6 +150,12 @@ impl Actor {
                 self.publish();
                 let _ = reply.send(());
             }
+            Command::Asleep(sleeper, reply) => {
+                let outcome = self.on_asleep(*sleeper);
+                self.publish();
+                let _ = reply.send(outcome);
+            }
+            Command::Forgotten(id) => self.peer_gone(id, LeftReason::Forgotten),
             Command::Trust { bridge, trusted } => self.input(Input::TrustChanged { bridge, trusted }),
             Command::Policy(policy, done) => {
                 self.set_policy(policy);

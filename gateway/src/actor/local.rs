@@ -4,16 +4,20 @@ use std::{sync::Arc, time::Duration};
 
 use discovery::{Event, GoneReason, Neighbour};
 use identity::NodeId;
-use proto::{log::v1::LeftReason, node::v1::NodeKind};
-use topology::{Input, PeerSeen};
+use proto::{
+    log::v1::{How, LeftReason},
+    node::v1::NodeKind,
+};
+use topology::{Input, PeerSeen, PeerState};
 
-use super::{Actor, Registration};
+use super::{Actor, Registration, Sleeper};
 use crate::locals::{After, NotTaken, Place};
 
 /// Sources, as the journal names them.
 const REGISTER: &str = "register";
 const HEARD: &str = "heard";
 const REMAINS: &str = "remains";
+const ASLEEP: &str = "asleep";
 
 impl Actor {
     pub(super) fn on_register(&mut self, registration: Registration) -> Result<(), NotTaken> {
@@ -31,6 +35,33 @@ impl Actor {
         }
         self.peer_seen(id, REGISTER, String::new(), from.to_string());
         outcome
+    }
+
+    /// It has ended, so what was known of where it is does not hold any more.
+    pub(super) fn on_asleep(&mut self, sleeper: Sleeper) -> Result<(), NotTaken> {
+        let Sleeper { description, announcement, waker } = sleeper;
+        let id = announcement.id();
+        let known = self.core.view().peer(&id).map(|peer| peer.state);
+        if known == Some(PeerState::Asleep(waker)) && self.locals.get(&id).is_none() {
+            return Ok(());
+        }
+        if !self.has_room() {
+            return Err(NotTaken::Busy);
+        }
+        self.locals.goodbye(&id);
+        let names_us = announcement.homes().contains(&self.core.id());
+        let seen = PeerSeen {
+            description: Some(description),
+            announcement,
+            how: if names_us { How::Registered } else { How::Heard },
+            source: ASLEEP.into(),
+            interface: String::new(),
+            address: String::new(),
+        };
+        self.changed_peers.insert(id);
+        self.input(Input::PeerSeen(seen));
+        self.input(Input::PeerAsleep { id, waker });
+        Ok(())
     }
 
     pub(super) fn on_goodbye(&mut self, id: NodeId) {
@@ -106,7 +137,7 @@ impl Actor {
         }
     }
 
-    fn peer_gone(&mut self, id: NodeId, reason: LeftReason) {
+    pub(super) fn peer_gone(&mut self, id: NodeId, reason: LeftReason) {
         self.changed_peers.insert(id);
         self.input(Input::PeerGone { id, reason });
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use discovery::{Announcer, Discovery};
 use identity::Network;
 use prometheus_client::registry::Registry;
 use runtime::{BusyPoll, EventLoop, TaskGroup};
@@ -32,6 +33,7 @@ use crate::{
     shared::{Inner, Shared},
     stream,
     table::Table,
+    waking::Waking,
     wall,
 };
 
@@ -41,7 +43,6 @@ struct Plane {
     link_group: TaskGroup,
     events: mpsc::Receiver<LinkEvent>,
     proxy: Proxy,
-    table: Table,
     metrics: stream::Metrics,
 }
 
@@ -91,11 +92,15 @@ async fn assemble(
     let warnings = (warnings(&memory.loaded, &link), std::mem::take(&mut ground.unkept).spawn(group));
     let carrying = event_loop.group(group);
     let sockets = (link, proxy, event_loop.busy_poll().clone());
-    let mut plane = Plane::spawn(&ground, &finding.network, sockets, (&lists, &trust), &carrying);
+    let table = Table::default();
+    let waking = Waking::new(ground.identity.clone(), table.clone(), group.clone(), actor.clone());
+    let around = (&carrying, &table, &waking);
+    let mut plane = Plane::spawn(&ground, &finding.network, sockets, (&lists, &trust), around);
     let events = std::mem::replace(&mut plane.events, mpsc::channel(1).1);
     let past = past_of(&ground, &memory);
     let inbox = |kept| Inbox { commands: commanded, links: events, discovery: finding.events, kept };
-    let running = Running::spawn(memory, &plane, (beginning(&lists, &trust), warnings), inbox, group)?;
+    let running =
+        Running::spawn(memory, (&plane, &table), (beginning(&lists, &trust), warnings), inbox, group)?;
     let itself = own_of(&ground, &finding.network, addresses.link.port());
     let admin = Admin::new(itself, lists.clone(), plane.links.clone());
     let shared: Shared = Arc::new(Inner {
@@ -105,11 +110,12 @@ async fn assemble(
         operators: config.operators.iter().copied().collect(),
         started_ms: wall::now_ms(),
         retain: config.retained(),
-        table: plane.table.clone(),
+        table: table.clone(),
         actor,
         changes: running.changes,
         links: plane.links.clone(),
         proxy: plane.proxy,
+        waking,
         admin,
         metrics: running.metrics,
         streams: plane.metrics,
@@ -119,13 +125,8 @@ async fn assemble(
         stop_asked: Notify::new(),
     });
     dial(&lists, &plane.links);
-    serve::control(group, doors.control, &ground.identity, Arc::clone(&shared)).await?;
-    let greeter = Arc::new(Greeter { table: plane.table, discovery: finding.discovery.clone() });
-    serve::greeting(group, doors.greeting, finding.announcer, greeter, finding.metrics.clone()).await;
-    let registry = registry(&shared, &finding.metrics, &ground.store);
-    serve::page(group, doors.metrics, registry, Arc::clone(&shared));
-    let socket = serve::console(group, &config.data, Arc::clone(&shared)).await;
-    let socket = socket.map_err(|source| StartError::Socket { data: config.data.clone(), source })?;
+    let (discovery, announced) = (finding.discovery.clone(), (finding.announcer, finding.metrics));
+    let socket = open(doors, &shared, (discovery, announced), &ground, group).await?;
     tracing::info!(bridge = %own, network = shared.network.name, "the bridge runs");
     Ok(Bridge {
         shared,
@@ -140,16 +141,33 @@ async fn assemble(
     })
 }
 
+/// Lets callers in. Gives the path of the local socket.
+async fn open(
+    doors: Doors,
+    shared: &Shared,
+    (discovery, (announcer, found)): (Discovery, (Announcer, discovery::Metrics)),
+    ground: &Ground,
+    group: &TaskGroup,
+) -> Result<std::path::PathBuf, StartError> {
+    serve::control(group, doors.control, &ground.identity, Arc::clone(shared)).await?;
+    let greeter = Arc::new(Greeter { table: shared.table.clone(), discovery });
+    serve::greeting(group, doors.greeting, announcer, greeter, found.clone()).await;
+    let registry = registry(shared, &found, &ground.store);
+    serve::page(group, doors.metrics, registry, Arc::clone(shared));
+    let data = &ground.config.data;
+    let socket = serve::console(group, data, Arc::clone(shared)).await;
+    socket.map_err(|source| StartError::Socket { data: data.clone(), source })
+}
+
 impl Plane {
     fn spawn(
         ground: &Ground,
         network: &Network,
         (endpoint, proxy, busy_poll): (LinkEndpoint, tokio::net::TcpListener, BusyPoll),
         (lists, trust): (&Lists, &Trust),
-        group: &TaskGroup,
+        (group, table, waking): (&TaskGroup, &Table, &Waking),
     ) -> Self {
         let metrics = stream::Metrics::default();
-        let table = Table::default();
         let link_group = group.child();
         let (link_events, events) = mpsc::channel(LINK_EVENT_QUEUE);
         let (streams, incoming) = incoming_streams();
@@ -169,19 +187,20 @@ impl Plane {
             links: links.clone(),
             incoming,
             directory: Arc::new(table.clone()),
+            wakes: Arc::new(waking.clone()),
             limits: ProxyLimits::default(),
             busy_poll,
             metrics: metrics.clone(),
         };
         let proxy = Proxy::spawn(group, parts);
-        Self { links, link_group, events, proxy, table, metrics }
+        Self { links, link_group, events, proxy, metrics }
     }
 }
 
 impl Running {
     fn spawn(
         memory: Memory,
-        plane: &Plane,
+        (plane, table): (&Plane, &Table),
         (begin, (warnings, unkept)): (topology::Start, (Vec<String>, Sentences)),
         inbox: impl FnOnce(mpsc::Receiver<crate::keeper::Kept>) -> Inbox,
         group: &TaskGroup,
@@ -195,7 +214,7 @@ impl Running {
             keeper,
             logs: memory.logs,
             links: plane.links.clone(),
-            table: plane.table.clone(),
+            table: table.clone(),
             changes: changes.clone(),
             metrics: metrics.clone(),
             warnings,

@@ -28,6 +28,8 @@ pub(crate) enum Refused {
     Draining,
     #[error("the {0} is not the caller's: its id is another one than that of the TLS certificate")]
     NotTheCallers(&'static str),
+    #[error("the peer's description does not name the caller as its keeper")]
+    NoKeeper,
     #[error("a node id has 32 bytes")]
     NoNodeId,
     #[error("the {0} is missing or does not fit")]

@@ -56,7 +56,7 @@ fn check(shared: &Inner, caller: Caller, request: RegisterRequest) -> Result<Reg
 }
 
 /// The same name, and the same id if the node knows one already.
-fn check_network(ours: &Network, theirs: &Network) -> Result<(), Refused> {
+pub(super) fn check_network(ours: &Network, theirs: &Network) -> Result<(), Refused> {
     if ours.name == theirs.name && (theirs.id.is_none() || theirs.id == ours.id) {
         return Ok(());
     }

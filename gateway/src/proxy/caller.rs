@@ -1,6 +1,9 @@
 //! One connection to the proxy port, from its hello to its end.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use identity::NodeId;
@@ -153,12 +156,18 @@ async fn onward(
         NextHop::Link { bridge } => {
             core.links.open_stream(*bridge, header, hello.clone()).await.map(Onward::Link)
         }
-        NextHop::Local { addresses } => {
-            let mut peer = dial::peer(addresses, core.limits.peer_dial).await?;
-            peer.write_all(hello).await.map_err(|_| Refusal::PeerNotAnswering)?;
-            Ok(Onward::Local(peer))
+        NextHop::Local { addresses } => deliver(core, addresses, hello).await,
+        NextHop::Asleep { waker } => {
+            let addresses = core.wakes.wake(header.destination, *waker).await?;
+            deliver(core, &addresses, hello).await
         }
     }
+}
+
+async fn deliver(core: &Core, addresses: &[SocketAddr], hello: &Bytes) -> Result<Onward, Refusal> {
+    let mut peer = dial::peer(addresses, core.limits.peer_dial).await?;
+    peer.write_all(hello).await.map_err(|_| Refusal::PeerNotAnswering)?;
+    Ok(Onward::Local(peer))
 }
 
 async fn finish(core: &Core, stream: TcpStream, destination: NodeId, relayed: Relayed) {

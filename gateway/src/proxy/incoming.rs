@@ -51,6 +51,17 @@ async fn carry(core: &Core, from: NodeId, stream: LinkStream, header: StreamHead
     };
     match next(core, from, header) {
         Ok(NextHop::Local { addresses }) => deliver(core, stream, header, &addresses).await,
+        Ok(NextHop::Asleep { waker }) => {
+            let woken = tokio::select! {
+                biased;
+                () = core.group.cancelled() => Err(Refusal::Draining),
+                woken = core.wakes.wake(header.destination, waker) => woken,
+            };
+            match woken {
+                Ok(addresses) => deliver(core, stream, header, &addresses).await,
+                Err(refusal) => refuse(core, stream, Some(header.destination), refusal),
+            }
+        }
         Ok(NextHop::Link { bridge }) => pass_on(core, stream, header, bridge).await,
         Err(refusal) => refuse(core, stream, Some(header.destination), refusal),
     }

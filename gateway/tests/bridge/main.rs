@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod asleep;
 mod convergence;
 mod discovered;
 mod drain;

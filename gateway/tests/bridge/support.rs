@@ -191,11 +191,16 @@ pub(crate) struct FakePeer {
 
 impl FakePeer {
     pub(crate) fn new(name: &str) -> Self {
+        Self::of_kind(name, NodeKind::Peer, Vec::new())
+    }
+
+    pub(crate) fn of_kind(name: &str, kind: NodeKind, attributes: Vec<v1::Attribute>) -> Self {
         let identity = Identity::ephemeral().unwrap();
         let message = v1::Description {
-            kind: NodeKind::Peer.into(),
+            kind: kind.into(),
             name: name.into(),
             certificate: identity.certificate().clone(),
+            attributes,
             ..v1::Description::default()
         };
         let description = Description::sign(identity.key(), message).unwrap();
@@ -214,7 +219,7 @@ impl FakePeer {
         self.sequence += 1;
         let message = v1::Announcement {
             sequence: self.sequence,
-            kind: NodeKind::Peer.into(),
+            kind: self.description.kind().into(),
             network: Some(network),
             ports: Some(ports),
             homes: homes.iter().map(|home| home.to_bytes()).collect(),

@@ -95,6 +95,7 @@ impl Bridge {
             links: links.clone(),
             incoming,
             directory: directory.clone(),
+            wakes: directory.clone(),
             limits: options.limits,
             metrics: metrics.clone(),
         };

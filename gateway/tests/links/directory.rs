@@ -13,7 +13,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use gateway::{
     link::Admission,
-    proxy::{Directory, NextHop, Origin},
+    proxy::{Directory, NextHop, Origin, Wakes},
 };
 use identity::NodeId;
 use proto::bridge::v1::Refusal;
@@ -52,6 +52,13 @@ impl Map {
         let found = || self.refused.lock().unwrap().iter().find(|(id, _)| *id == peer).map(|(_, why)| *why);
         until("refusal", || found().is_some()).await;
         found().unwrap()
+    }
+}
+
+/// Nobody sleeps here.
+impl Wakes for Map {
+    fn wake(&self, _: NodeId, _: NodeId) -> BoxFuture<'_, Result<Vec<SocketAddr>, Refusal>> {
+        Box::pin(async { Err(Refusal::PeerNotAnswering) })
     }
 }
 

@@ -142,8 +142,11 @@ impl Core {
         }
     }
 
+    /// Whoever sleeps is not missed: only its waker can say that it does not come back.
     pub(crate) fn on_peer_gone(&mut self, id: NodeId, reason: LeftReason) {
-        if let Some(peer) = self.local.peers.get_mut(&id) {
+        if let Some(peer) = self.local.peers.get_mut(&id)
+            && (peer.asleep.is_none() || reason == LeftReason::Forgotten)
+        {
             (peer.present, peer.gone, peer.asleep) = (false, reason, None);
             self.local.dirty_peers.insert(id);
         }

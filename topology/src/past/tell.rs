@@ -209,6 +209,7 @@ fn tell_peer(kind: Kind, payload: &Bytes, names: &Names, owner: &NodeId) -> Opti
                 LeftReason::Replaced => {
                     format!("{peer} left {bridge}: its place was needed, or others serve it now")
                 }
+                LeftReason::Forgotten => format!("{peer} slept at {bridge}, and is not kept any more"),
                 LeftReason::Unspecified => format!("{peer} left {bridge}"),
             };
             (id, text)
