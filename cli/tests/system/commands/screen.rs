@@ -135,6 +135,23 @@ fn commands_show_what_the_other_commands_tell() {
 }
 
 #[test]
+fn neither_a_key_nor_a_size_is_lost_when_both_come_at_once() {
+    let talk = Talk::start();
+    let screen = talk.screen();
+    screen.wait_for(&["ben", "online"]);
+    // The keys waited for the next key where the news of both came together: one time in ten.
+    for round in 0..50 {
+        let columns = 100 + round % 2;
+        let text = format!("round-{round}-is-there");
+        screen.resize(columns, 30);
+        screen.type_in(&text);
+        screen.wait_for(&[&text]);
+        screen.type_in("\u{15}");
+        screen.wait_without(&text);
+    }
+}
+
+#[test]
 fn a_peer_that_is_killed_and_started_again_loses_and_doubles_nothing() {
     let mut talk = Talk::start();
     let screen = talk.screen();

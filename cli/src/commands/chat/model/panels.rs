@@ -1,6 +1,6 @@
 //! Panels: keys, clicks, and how far they are scrolled.
 
-use ratatui::crossterm::event::{KeyCode, KeyEvent};
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::{Link, Model};
 use crate::commands::chat::{
@@ -35,7 +35,7 @@ impl Model {
     /// A question takes all keys: what is typed into it must not happen to be an answer, or a message.
     fn on_question_key(&mut self, key: KeyEvent) {
         let yes = matches!(key.code, KeyCode::Char('y' | 'Y'))
-            && key.modifiers.difference(ratatui::crossterm::event::KeyModifiers::SHIFT).is_empty();
+            && key.modifiers.difference(KeyModifiers::SHIFT).is_empty();
         match (&self.panel, key.code) {
             (Some(Panel { kind: Kind::Verify(verify), .. }), _) if yes => {
                 let peer = verify.peer.clone();
