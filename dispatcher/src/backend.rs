@@ -1,5 +1,6 @@
 //! Where the peers run.
 
+mod proc;
 pub(crate) mod process;
 
 use std::net::SocketAddr;

@@ -144,7 +144,8 @@ fn backend(
     arguments.extend(config.peer_arguments.iter().cloned());
     Arc::new(Processes {
         program: config.program.clone(),
-        folder: config.data.join(PEERS),
+        // The same text whatever folder this was started in: processes are known by it.
+        folder: std::path::absolute(&config.data).unwrap_or_else(|_| config.data.clone()).join(PEERS),
         arguments,
         group: group.clone(),
     })

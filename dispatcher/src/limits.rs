@@ -16,6 +16,8 @@ pub const CLAIM_TIMEOUT: Duration = Duration::from_secs(5);
 pub const MAX_CLAIM_TRIES: u32 = 6;
 /// How long a peer may take to start.
 pub const START_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a peer may take to answer over its control socket: one that hangs accepts connections for ever.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a peer may take to end before it is killed.
 pub const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// Peers that are started at once: more would only make each of them slower.

@@ -13,15 +13,14 @@ use std::{
 use identity::NodeId;
 use proto::control::v1::{AboutRequest, AboutResponse, StopRequest, node_client::NodeClient};
 use runtime::{TaskGroup, rpc::connect_unix, socket_path};
-use rustix::process::{Pid, Signal, kill_process};
 use tokio::{
     process::{Child, Command},
-    time::{Instant, sleep},
+    time::{Instant, sleep, timeout},
 };
 use tonic::transport::Channel;
 
-use super::{Backend, Running};
-use crate::limits::{START_TIMEOUT, STOP_TIMEOUT};
+use super::{Backend, Running, proc};
+use crate::limits::{ANSWER_TIMEOUT, START_TIMEOUT, STOP_TIMEOUT};
 
 /// Between two looks at a process that starts or ends.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -47,36 +46,35 @@ impl Backend for Processes {
         if let Some(about) = about(&data).await {
             return running(&about);
         }
-        let mut child = self.spawn(number, &data)?;
-        let end = Instant::now() + START_TIMEOUT;
-        let about = loop {
-            if let Some(about) = about(&data).await {
-                break about;
+        if let Some(process) = proc::peer_of(&data) {
+            // It was started before, by another run of this dispatcher perhaps: a second one would find the directory in use.
+            if let Some(about) = ready(&data, || !proc::is_alive(process)).await {
+                return running(&about);
             }
-            if let Ok(Some(status)) = child.try_wait() {
-                return Err(format!("it ended at once ({status}): {}", last_words(&log_of(&data))));
-            }
-            if Instant::now() > end {
-                let _ = child.kill().await;
-                return Err(format!("it was not ready within {} s", START_TIMEOUT.as_secs()));
-            }
-            sleep(PAUSE).await;
-        };
-        self.reap(child);
-        running(&about)
+            self.stop(number).await?;
+        }
+        running(&self.start_anew(number, &data).await?)
     }
 
     async fn stop(&self, number: u64) -> Result<(), String> {
         let data = self.data(number);
-        let Some(about) = about(&data).await else { return Ok(()) };
-        if let Some(mut node) = connect(&data).await {
-            let _ = node.stop(StopRequest {}).await;
-        }
+        let process = match about(&data).await {
+            Some(about) => {
+                let _ = timeout(ANSWER_TIMEOUT, ask_to_stop(&data)).await;
+                about.process_id
+            }
+            None => {
+                let Some(process) = proc::peer_of(&data) else { return Ok(()) };
+                tracing::warn!(number, "a peer does not answer and is killed");
+                proc::kill(process);
+                process
+            }
+        };
         let end = Instant::now() + STOP_TIMEOUT;
-        while is_alive(about.process_id) {
+        while proc::is_alive(process) {
             if Instant::now() > end {
                 tracing::warn!(number, "a peer did not end in time and is killed");
-                kill(about.process_id);
+                proc::kill(process);
             }
             sleep(PAUSE).await;
         }
@@ -104,19 +102,30 @@ impl Backend for Processes {
     }
 
     fn is_alive(&self, running: &Running) -> bool {
-        is_alive(running.process)
+        proc::is_alive(running.process)
     }
 
     fn resident_kib(&self, running: &Running) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", running.process)).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
+        proc::resident_kib(running.process)
     }
 }
 
 impl Processes {
     fn data(&self, number: u64) -> PathBuf {
         self.folder.join(number.to_string())
+    }
+
+    async fn start_anew(&self, number: u64, data: &Path) -> Result<AboutResponse, String> {
+        let mut child = self.spawn(number, data)?;
+        let about = ready(data, || matches!(child.try_wait(), Ok(Some(_)))).await;
+        if about.is_some() {
+            self.reap(child);
+        } else if let Ok(Some(status)) = child.try_wait() {
+            return Err(format!("it ended at once ({status}): {}", last_words(&log_of(data))));
+        } else {
+            let _ = child.kill().await;
+        }
+        about.ok_or_else(|| format!("it was not ready within {} s", START_TIMEOUT.as_secs()))
     }
 
     fn spawn(&self, number: u64, data: &Path) -> Result<Child, String> {
@@ -150,9 +159,30 @@ fn log_of(data: &Path) -> PathBuf {
     data.join("log")
 }
 
-/// The node of a directory, if it runs.
+/// Waits until a peer answers. `None`: it has ended, or takes too long.
+async fn ready(data: &Path, mut has_ended: impl FnMut() -> bool) -> Option<AboutResponse> {
+    let end = Instant::now() + START_TIMEOUT;
+    loop {
+        if let Some(about) = about(data).await {
+            return Some(about);
+        }
+        if has_ended() || Instant::now() > end {
+            return None;
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+/// The node of a directory, if it runs and answers.
 async fn about(data: &Path) -> Option<AboutResponse> {
-    Some(connect(data).await?.about(AboutRequest {}).await.ok()?.into_inner())
+    let ask = async { Some(connect(data).await?.about(AboutRequest {}).await.ok()?.into_inner()) };
+    timeout(ANSWER_TIMEOUT, ask).await.ok()?
+}
+
+async fn ask_to_stop(data: &Path) {
+    if let Some(mut node) = connect(data).await {
+        let _ = node.stop(StopRequest {}).await;
+    }
 }
 
 async fn connect(data: &Path) -> Option<NodeClient<Channel>> {
@@ -179,20 +209,6 @@ fn running(about: &AboutResponse) -> Result<Running, String> {
         page: address("page").ok_or_else(|| missing("page"))?,
         process: about.process_id,
     })
-}
-
-fn is_alive(process: u32) -> bool {
-    let state = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-    // The state stands behind the name, which is in brackets and may hold anything.
-    state.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
-}
-
-fn kill(process: u32) {
-    let pid = i32::try_from(process).ok().and_then(Pid::from_raw);
-    if let Some(pid) = pid {
-        // It may have ended by itself.
-        let _ = kill_process(pid, Signal::KILL);
-    }
 }
 
 /// What a peer that did not start logged last.
