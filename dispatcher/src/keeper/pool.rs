@@ -69,14 +69,14 @@ impl Keeper {
         self.metrics.failures.inc();
         tracing::warn!(number, why, "a peer did not start");
         self.phases.remove(&number);
-        self.next_make = Instant::now() + self.make_again.next();
         let is_held = self.ledger.register().kept(number).is_some_and(|kept| kept.holder.is_some());
         if is_held {
             self.refuse(number, &refused(&format!("your peer does not start: {why}")));
             self.trouble.insert(number, why);
             return;
         }
-        // Nobody's: another one takes its place.
+        // Nobody's: another one takes its place, after a while. What one person's peer lacks says nothing about new ones.
+        self.next_make = Instant::now() + self.make_again.next();
         self.line.refuse(&refused(&format!("no peer could be started: {why}")));
         self.trouble.insert(0, format!("no peer could be started: {why}"));
         let reason = "it did not start".to_owned();
