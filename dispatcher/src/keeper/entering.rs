@@ -94,7 +94,7 @@ impl Keeper {
 
     /// Gives vacant peers to those who wait.
     pub(super) async fn serve_line(&mut self) {
-        while let Some(number) = self.vacant() {
+        while let Some(number) = self.vacant().first().copied() {
             let Some((user, reply)) = self.line.next() else { return };
             let claimed = Claimed { claim_id: Bytes::copy_from_slice(&rand::random::<[u8; 16]>()), user };
             if let Err(error) = self.ledger.write(number, Kind::Claimed(claimed)).await {
@@ -226,12 +226,13 @@ impl Keeper {
         self.parked.get(&number).is_some_and(waits)
     }
 
-    fn vacant(&self) -> Option<u64> {
+    /// Those that run and are nobody's, in the order in which they were made.
+    pub(super) fn vacant(&self) -> Vec<u64> {
         let register = self.ledger.register();
         let is_vacant = |number: u64| register.kept(number).is_some_and(|kept| kept.holder.is_none());
         let running =
             |(number, phase): (&u64, &Phase)| matches!(phase, Phase::Running(..)).then_some(*number);
-        self.phases.iter().filter_map(running).find(|number| is_vacant(*number))
+        self.phases.iter().filter_map(running).filter(|number| is_vacant(*number)).collect()
     }
 }
 

@@ -21,6 +21,7 @@ impl Keeper {
         self.start_what_died();
         self.look(now);
         self.forget_the_forgotten().await;
+        self.shrink_pool().await;
     }
 
     fn start_what_died(&mut self) {

@@ -25,6 +25,15 @@ impl Keeper {
         }
     }
 
+    /// Removes one where more are ready than are wanted: many came at once, and did not stay.
+    pub(super) async fn shrink_pool(&mut self) {
+        if self.ready() > self.config.pool + self.line.len()
+            && let Some(number) = self.vacant().last().copied()
+        {
+            self.delete(number, "more are ready than are wanted").await;
+        }
+    }
+
     /// Vacant ones that run, or are about to.
     fn ready(&self) -> usize {
         let register = self.ledger.register();
