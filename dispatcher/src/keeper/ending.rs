@@ -59,7 +59,10 @@ impl Keeper {
         {
             return Ok(number);
         }
-        let begins = |id: Option<identity::NodeId>| id.is_some_and(|id| id.to_string().starts_with(peer));
+        // Nothing, as of a script's variable that is not set, is no beginning.
+        let begins = |id: Option<identity::NodeId>| {
+            id.is_some_and(|id| !peer.is_empty() && id.to_string().starts_with(peer))
+        };
         let found: Vec<_> = register.iter().filter(|(_, kept)| begins(kept.node)).collect();
         match found[..] {
             [(number, _)] => Ok(number),
