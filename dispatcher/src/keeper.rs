@@ -209,7 +209,7 @@ impl Keeper {
         match done {
             Done::Started(number, Ok(running)) => self.on_started(number, running).await,
             Done::Started(number, Err(why)) => self.on_not_started(number, why).await,
-            Done::Stopped(number, outcome) => self.on_stopped(number, outcome),
+            Done::Stopped(number, outcome) => self.on_stopped(number, outcome).await,
             Done::Removed(number, outcome) => self.on_removed(number, outcome),
             Done::Claimed(number, outcome) => self.on_claimed(number, outcome).await,
             Done::Looked(number, outcome) => self.on_looked(number, outcome).await,

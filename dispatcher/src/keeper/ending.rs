@@ -2,10 +2,13 @@
 
 use tonic::Status;
 
-use super::{Act, Keeper, Phase, entering::refused};
+use super::{
+    Act, Keeper, Phase,
+    entering::{cannot_write, refused},
+};
 
 impl Keeper {
-    pub(super) fn on_stopped(&mut self, number: u64, outcome: Result<(), String>) {
+    pub(super) async fn on_stopped(&mut self, number: u64, outcome: Result<(), String>) {
         if let Err(why) = outcome {
             self.metrics.failures.inc();
             tracing::warn!(number, why, "a peer could not be stopped");
@@ -15,7 +18,10 @@ impl Keeper {
         let kept = self.ledger.register().kept(number);
         // One that is to sleep sleeps, unless somebody came meanwhile.
         if kept.is_some_and(|kept| !kept.asleep) || self.is_wanted(number) {
-            self.start(number);
+            // Written down, or the next run of this dispatcher would put it to sleep under the person's hands.
+            if let Err(error) = self.wake(number).await {
+                self.refuse(number, &cannot_write(&error));
+            }
         }
     }
 
