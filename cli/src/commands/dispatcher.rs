@@ -122,7 +122,7 @@ pub(super) fn lines(status: &DispatcherStatusResponse) -> Vec<String> {
         ),
         format!("waiting    {}", output::count(status.waiting, "person", "people")),
     ];
-    lines.extend(status.warnings.iter().map(|warning| format!("warning    {warning}")));
+    lines.extend(status.warnings.iter().map(|warning| format!("warning    {}", output::harmless(warning))));
     lines
 }
 
@@ -140,5 +140,5 @@ fn row(peer: &KeptPeer) -> Vec<String> {
     let visited = if peer.user.is_empty() { String::new() } else { since(peer.visited_s) };
     let id = output::short(&peer.node_id);
     let (number, state) = (peer.number.to_string(), peer.state.clone());
-    vec![number, id, state, user, since(peer.age_s), visited, memory, peer.trouble.clone()]
+    vec![number, id, state, user, since(peer.age_s), visited, memory, output::harmless(&peer.trouble)]
 }
