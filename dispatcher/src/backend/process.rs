@@ -2,6 +2,8 @@
 //! the control sockets in their directories.
 
 use std::{
+    env,
+    ffi::OsString,
     fs,
     io::{self, Read as _, Seek as _, SeekFrom},
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -26,6 +28,8 @@ use crate::limits::{ANSWER_TIMEOUT, START_TIMEOUT, STOP_TIMEOUT};
 const PAUSE: Duration = Duration::from_millis(5);
 /// Of what a peer logged last, so many bytes are told when it did not start.
 const TOLD_LOG: u64 = 400;
+/// Variables about how to tell what happens: these are for the peers, too.
+const TELLING: [&str; 3] = ["CAUSEWAY_LOG", "CAUSEWAY_LOG_FORMAT", "CAUSEWAY_OTLP"];
 
 /// Runs peers as processes.
 #[derive(Debug)]
@@ -132,7 +136,11 @@ impl Processes {
         let cannot = |error: io::Error| format!("cannot start {}: {error}", self.program.display());
         fs::create_dir_all(data).map_err(cannot)?;
         let log = fs::File::create(log_of(data)).map_err(cannot)?;
-        Command::new(&self.program)
+        let mut command = Command::new(&self.program);
+        for name in own_settings() {
+            command.env_remove(name);
+        }
+        command
             .arg("peer")
             .args(["--name", &format!("guest {number}"), "--data"])
             .arg(data)
@@ -153,6 +161,15 @@ impl Processes {
             let _ = child.wait().await;
         });
     }
+}
+
+/// What the environment tells this program, and does not mean for its peers: they would all listen at one port.
+fn own_settings() -> impl Iterator<Item = OsString> {
+    let names = env::vars_os().map(|(name, _)| name);
+    names.filter(|name| {
+        let bytes = name.as_encoded_bytes();
+        bytes.starts_with(b"CAUSEWAY_") && !TELLING.iter().any(|kept| bytes == kept.as_bytes())
+    })
 }
 
 fn log_of(data: &Path) -> PathBuf {
