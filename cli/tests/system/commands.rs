@@ -16,16 +16,16 @@ use serde_json::Value;
 use crate::support::Answer;
 
 /// The exit codes that `causeway --help` promises.
-const OK: i32 = 0;
-const FAILED: i32 = 1;
-const USAGE: i32 = 2;
-const NOT_RUNNING: i32 = 3;
-const NOT_FOUND: i32 = 4;
+pub(crate) const OK: i32 = 0;
+pub(crate) const FAILED: i32 = 1;
+pub(crate) const USAGE: i32 = 2;
+pub(crate) const NOT_RUNNING: i32 = 3;
+pub(crate) const NOT_FOUND: i32 = 4;
 const NOT_DELIVERED: i32 = 5;
 const CHECK_FAILED: i32 = 6;
 
 /// The command ended with this code, and a refusal said why in words that hold all of `parts`.
-fn assert_answer(answer: &Answer, code: i32, parts: &[&str]) {
+pub(crate) fn assert_answer(answer: &Answer, code: i32, parts: &[&str]) {
     assert_eq!(answer.code, code, "{answer:?}");
     // The doctor tells what is wrong where it tells what is right.
     let said = if code == OK { answer.out.clone() } else { format!("{}{}", answer.out, answer.err) };
@@ -36,7 +36,7 @@ fn assert_answer(answer: &Answer, code: i32, parts: &[&str]) {
 }
 
 /// All of these fields are there, as stable names promise.
-fn assert_fields(object: &Value, fields: &[&str]) {
+pub(crate) fn assert_fields(object: &Value, fields: &[&str]) {
     for field in fields {
         assert!(object.get(field).is_some(), "no `{field}` in {object}");
     }

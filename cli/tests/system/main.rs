@@ -11,6 +11,7 @@
 mod clocks;
 mod commands;
 mod demo;
+mod dispatching;
 mod kills;
 mod messenger;
 mod namespaces;

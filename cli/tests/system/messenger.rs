@@ -25,12 +25,12 @@ fn open(test: &str, peer: &Node) -> Option<Browser> {
     Some(browser)
 }
 
-fn wait_connection(browser: &Browser, state: &str) {
+pub(crate) fn wait_connection(browser: &Browser, state: &str) {
     browser.wait_for(&format!("document.querySelector('#connection').dataset.state === '{state}'"));
 }
 
 /// Opens the conversation with somebody, once they are in the list.
-fn choose(browser: &Browser, peer: &Node) {
+pub(crate) fn choose(browser: &Browser, peer: &Node) {
     let row = format!("#people [data-id=\"{}\"]", peer.id());
     browser.wait_for(&format!("document.querySelector('{row}')"));
     browser.click(&row);
@@ -39,21 +39,21 @@ fn choose(browser: &Browser, peer: &Node) {
 }
 
 /// Writes a message as a person does.
-fn write(browser: &Browser, text: &str) {
+pub(crate) fn write(browser: &Browser, text: &str) {
     browser.script("document.querySelector('#write').focus()");
     browser.write(&format!("{text}\u{e007}"));
     browser.wait_for("document.querySelector('#write').value === ''");
 }
 
 /// Waits until the newest own message is in a state.
-fn wait_newest(browser: &Browser, state: &str) {
+pub(crate) fn wait_newest(browser: &Browser, state: &str) {
     browser.wait_for(&format!(
         "[...document.querySelectorAll('#thread .mine')].pop()?.dataset.state === '{state}'"
     ));
 }
 
 /// Waits until the conversation says exactly this.
-fn wait_said(browser: &Browser, texts: &[&str]) {
+pub(crate) fn wait_said(browser: &Browser, texts: &[&str]) {
     let texts = json!(texts);
     browser.wait_for(&format!(
         "JSON.stringify([...document.querySelectorAll('#thread .text')].map((it) => it.textContent)) === JSON.stringify({texts})"

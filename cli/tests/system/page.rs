@@ -7,7 +7,7 @@ mod losing;
 use crate::support::{Answer, Browser, Node};
 
 /// A desktop's window.
-const DESKTOP: (u32, u32) = (1_280, 800);
+pub(crate) const DESKTOP: (u32, u32) = (1_280, 800);
 /// Names of the peers in the picture, in the order of the alphabet.
 const PEERS: &str = "[...document.querySelectorAll('#labels .name:not(.of-bridge)')].map((it) => it.textContent).sort().join()";
 

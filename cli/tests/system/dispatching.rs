@@ -1,0 +1,9 @@
+//! Web onboarding: a dispatcher on real processes, with browsers and without.
+
+mod browsing;
+mod crowding;
+mod killing;
+mod mending;
+mod operating;
+mod refusing;
+mod sleeping;

@@ -1,0 +1,125 @@
+//! Peers that end by themselves, or do not start.
+
+use std::{
+    fs,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+};
+
+use rustix::process::Signal;
+
+use crate::support::{Lobby, Visitor, eventually, kill, signal, text};
+
+#[test]
+fn a_peer_that_is_killed_is_started_again_by_itself() {
+    let lobby = Lobby::start("killed", &["--pool", "1"]);
+    let port = lobby.port();
+    let mut visitor = Visitor::default();
+    let node = visitor.enter(port);
+    lobby.wait_vacant(1);
+    let numbers: Vec<_> = lobby.kept().iter().map(|peer| peer["number"].as_u64().unwrap()).collect();
+    for number in numbers {
+        let before = lobby.process_of(number).unwrap();
+        kill(before);
+        eventually("another process is that peer", || {
+            lobby.process_of(number).filter(|process| *process != before)
+        });
+    }
+    lobby.wait_state(&node, "held");
+    lobby.wait_vacant(1);
+    let page = visitor.page(port, &node, "/").unwrap();
+    assert_eq!(page.status, 200, "the session is as it was: {page:?}");
+    assert_eq!(visitor.enter(port), node);
+}
+
+#[test]
+fn a_peer_that_hangs_is_started_anew() {
+    // It is looked at more often where peers are to sleep soon.
+    let lobby = Lobby::start("hanging", &["--pool", "1", "--idle", "1s"]);
+    lobby.wait_vacant(1);
+    let before = lobby.process_of(1).unwrap();
+    signal(before, Signal::STOP);
+    let id = text(&lobby.kept()[0], "id").to_owned();
+    eventually("another process is that peer", || lobby.process_of(1).filter(|process| *process != before));
+    lobby.wait_state(&id, "vacant");
+    // The one that was made in its place is not needed any more.
+    lobby.wait_vacant(1);
+    assert_eq!(lobby.kept()[0]["id"], id.as_str());
+    Visitor::default().enter(lobby.port());
+}
+
+#[test]
+fn a_peer_that_still_starts_when_the_dispatcher_ends_is_waited_for_by_the_next_one() {
+    let mut lobby = Lobby::start("starting", &["--pool", "1"]);
+    lobby.wait_vacant(1);
+    let before = lobby.process_of(1).unwrap();
+    kill(before);
+    let starting = loop {
+        if let Some(process) = lobby.process_of(1).filter(|process| *process != before) {
+            break process;
+        }
+    };
+    lobby.dispatcher.kill();
+    // Not before: a stopped process whose parent ends is hung up.
+    signal(starting, Signal::STOP);
+    lobby.dispatcher.start_again();
+    lobby.wait_count("starting", 1);
+    signal(starting, Signal::CONT);
+    lobby.wait_vacant(1);
+    assert_eq!(lobby.processes(), [(1, starting)]);
+}
+
+#[test]
+fn a_peer_that_does_not_start_is_named_and_everybody_else_is_served() {
+    let lobby = Lobby::start("broken", &["--pool", "1"]);
+    let port = lobby.port();
+    let mut unlucky = Visitor::default();
+    let node = unlucky.enter(port);
+    let number = lobby.number(&node);
+    assert_eq!(lobby.dispatcher.causeway(&["dispatcher", "stop", &node]).code, 0);
+    lobby.wait_state(&node, "asleep");
+    let claim = lobby.data_of(number).join("claim");
+    let good = fs::read(&claim).unwrap();
+    fs::write(&claim, "\u{0}garbage").unwrap();
+
+    let refused = unlucky.log_in(port);
+    assert_eq!(refused.status, 503, "{refused:?}");
+    assert!(refused.why().contains("your peer does not start"), "{refused:?}");
+    assert!(refused.why().contains("claim"), "it does not say what is wrong: {refused:?}");
+    let page = unlucky.page(port, &node, "/").unwrap();
+    assert!(page.status == 404 && page.body.contains("does not start"), "{page:?}");
+    let status = lobby.status();
+    assert!(
+        status["warnings"][0].as_str().unwrap().contains(&format!("peer {number} does not run")),
+        "{status}"
+    );
+    assert_eq!(lobby.kept_as(&node)["state"], "broken");
+
+    // However often its person tries.
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::Acquire) {
+                assert_eq!(unlucky.log_in(port).status, 503);
+            }
+        });
+        let _ends = OverWhenDropped(&over);
+        for _ in 0..4 {
+            assert_ne!(Visitor::default().enter(port), node);
+        }
+        lobby.wait_vacant(1);
+    });
+
+    fs::write(&claim, good).unwrap();
+    assert_eq!(unlucky.enter(port), node, "nothing of it was lost or given away");
+    assert_eq!(lobby.status()["warnings"].as_array().unwrap().len(), 0);
+}
+
+/// Ends the other thread when an assertion fails, too.
+struct OverWhenDropped<'a>(&'a AtomicBool);
+
+impl Drop for OverWhenDropped<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
