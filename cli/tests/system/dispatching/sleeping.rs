@@ -1,9 +1,11 @@
 //! Peers that nobody uses: they sleep, and the next visit wakes them as they were.
 
+use rustix::process::Signal;
+
 use crate::{
     messenger::{choose, wait_connection, wait_newest, wait_said, write},
     page::DESKTOP,
-    support::{Browser, Lobby, Visitor, eventually},
+    support::{Browser, Lobby, Node, Visitor, eventually, signal, text},
 };
 
 /// Waits until a peer sleeps and nothing of it runs.
@@ -12,15 +14,30 @@ fn wait_asleep(lobby: &Lobby, node: &str) {
     assert_eq!(lobby.process_of(lobby.number(node)), None);
 }
 
+/// What was said with somebody, as the peer's page tells it. Whoever asks keeps the peer awake.
+fn said(visitor: &Visitor, port: u16, node: &str, with: &Node) -> Vec<String> {
+    let history = visitor.page(port, node, &format!("/api/messages?peer={}", with.id())).unwrap();
+    // Somebody of whom the peer has not heard yet.
+    if history.status == 404 {
+        return Vec::new();
+    }
+    assert_eq!(history.status, 200, "{history:?}");
+    let history = history.json();
+    history["messages"].as_array().unwrap().iter().map(|message| text(message, "text").to_owned()).collect()
+}
+
 #[test]
 fn a_peer_that_nobody_uses_sleeps_and_its_address_wakes_it() {
     let lobby = Lobby::start("idle", &["--idle", "1s"]);
-    let port = lobby.port();
+    let (port, anna) = (lobby.port(), lobby.neighbour("anna"));
     let mut visitor = Visitor::default();
     let node = visitor.enter(port);
-    let anna = lobby.neighbour("anna");
-    anna.wait_online(&format!("guest {}", lobby.number(&node)));
-    anna.deliver(&node, "before");
+    eventually("anna knows the peer", || {
+        visitor.page(port, &node, "/api/people").unwrap();
+        anna.json(&["peers"]).into_iter().find(|peer| peer["id"] == *node && peer["state"] == "online")
+    });
+    anna.send(&node, "before");
+    eventually("the message is there", || (said(&visitor, port, &node, &anna) == ["before"]).then_some(()));
     wait_asleep(&lobby, &node);
     anna.send(&node, "meanwhile");
 
@@ -28,16 +45,30 @@ fn a_peer_that_nobody_uses_sleeps_and_its_address_wakes_it() {
     let page = visitor.page(port, &node, "/").unwrap();
     assert!(page.status == 200 && page.body.contains("id=\"people\""), "{page:?}");
     eventually("what was said before and meanwhile is there", || {
-        let history = visitor.page(port, &node, &format!("/api/messages?peer={}", anna.id())).unwrap();
-        assert_eq!(history.status, 200, "{history:?}");
-        let messages = history.json()["messages"].as_array().unwrap().clone();
-        let texts: Vec<_> = messages.iter().filter_map(|message| message["text"].as_str()).collect();
-        (texts == ["before", "meanwhile"]).then_some(())
+        (said(&visitor, port, &node, &anna) == ["before", "meanwhile"]).then_some(())
     });
     wait_asleep(&lobby, &node);
     // A login wakes it, too, and leads to the same one.
     assert_eq!(visitor.enter(port), node);
-    assert_eq!(lobby.kept_as(&node)["state"], "held");
+}
+
+#[test]
+fn a_peer_that_somebody_comes_for_while_it_goes_to_sleep_stays_awake_over_a_restart() {
+    let mut lobby = Lobby::start("torn", &["--pool", "0"]);
+    let (port, mut visitor) = (lobby.port(), Visitor::default());
+    let node = visitor.enter(port);
+    let number = lobby.number(&node);
+    // So that it takes a while.
+    signal(lobby.process_of(number).unwrap(), Signal::STOP);
+    assert_eq!(lobby.dispatcher.causeway(&["dispatcher", "stop", &node]).code, 0);
+    assert_eq!(lobby.kept_as(&node)["state"], "stopping");
+    assert_eq!(visitor.page(port, &node, "/").unwrap().status, 200);
+
+    let awake = lobby.process_of(number);
+    lobby.dispatcher.kill();
+    lobby.dispatcher.start_again();
+    lobby.wait_state(&node, "held");
+    assert!(awake.is_some() && lobby.process_of(number) == awake, "{awake:?}");
 }
 
 #[test]
