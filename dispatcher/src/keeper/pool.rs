@@ -75,10 +75,14 @@ impl Keeper {
     }
 
     pub(super) async fn on_not_started(&mut self, number: u64, why: String) {
+        let Some(kept) = self.ledger.register().kept(number) else {
+            // Deleted, and ended, while it started: nothing is wrong.
+            return;
+        };
+        let is_held = kept.holder.is_some();
         self.metrics.failures.inc();
         tracing::warn!(number, why, "a peer did not start");
         self.phases.remove(&number);
-        let is_held = self.ledger.register().kept(number).is_some_and(|kept| kept.holder.is_some());
         if is_held {
             self.refuse(number, &refused(&format!("your peer does not start: {why}")));
             self.trouble.insert(number, why);
