@@ -4,11 +4,23 @@ use std::{
     fs,
     sync::atomic::{AtomicBool, Ordering},
     thread,
+    time::Instant,
 };
 
 use rustix::process::Signal;
 
-use crate::support::{Lobby, Visitor, eventually, kill, signal, text};
+use crate::support::{GENEROUS, Lobby, Visitor, eventually, kill, signal, text};
+
+/// The process that takes the place of one that was killed, as soon as there is one.
+fn next_process(lobby: &Lobby, before: u32) -> u32 {
+    let end = Instant::now() + GENEROUS;
+    loop {
+        if let Some(process) = lobby.process_of(1).filter(|process| *process != before) {
+            return process;
+        }
+        assert!(Instant::now() < end, "no process takes the place of {before}");
+    }
+}
 
 #[test]
 fn a_peer_that_is_killed_is_started_again_by_itself() {
@@ -54,11 +66,7 @@ fn a_peer_that_still_starts_when_the_dispatcher_ends_is_waited_for_by_the_next_o
     lobby.wait_vacant(1);
     let before = lobby.process_of(1).unwrap();
     kill(before);
-    let starting = loop {
-        if let Some(process) = lobby.process_of(1).filter(|process| *process != before) {
-            break process;
-        }
-    };
+    let starting = next_process(&lobby, before);
     lobby.dispatcher.kill();
     // Not before: a stopped process whose parent ends is hung up.
     signal(starting, Signal::STOP);
@@ -67,6 +75,24 @@ fn a_peer_that_still_starts_when_the_dispatcher_ends_is_waited_for_by_the_next_o
     signal(starting, Signal::CONT);
     lobby.wait_vacant(1);
     assert_eq!(lobby.processes(), [(1, starting)]);
+}
+
+#[test]
+fn who_waits_gets_in_although_the_peer_that_was_to_be_theirs_is_deleted_while_it_starts() {
+    let lobby = Lobby::start("deleting", &["--pool", "1", "--max-peers", "1"]);
+    let (port, mut visitor) = (lobby.port(), Visitor::default());
+    lobby.wait_vacant(1);
+    eventually("it stands still while it starts", || {
+        let before = lobby.process_of(1)?;
+        kill(before);
+        signal(next_process(&lobby, before), Signal::STOP);
+        (lobby.kept()[0]["state"] == "starting").then_some(())
+    });
+    assert!(visitor.ask(port).unwrap().json()["wait"].is_string());
+    assert_eq!(lobby.dispatcher.causeway(&["dispatcher", "delete", "1"]).code, 0);
+    let heard = visitor.log_in(port);
+    assert!(heard.go().is_some(), "{heard:?}");
+    eventually("the other one is gone", || lobby.process_of(1).is_none().then_some(()));
 }
 
 #[test]

@@ -32,10 +32,10 @@ fn a_token_is_good_once_and_for_one_peer() {
     let fresh = one.log_in(port).go().unwrap();
     assert_eq!(node_of(&fresh), node);
     let elsewhere = fresh.replace(&node, &foreign);
-    assert_refused(&Visitor::default().follow(&elsewhere).unwrap(), 401, "");
-    assert_refused(&Visitor::default().follow(&forged(&fresh)).unwrap(), 401, "");
+    assert_refused(&Visitor::default().follow(&elsewhere).unwrap(), 401, "is for another peer");
+    assert_refused(&Visitor::default().follow(&forged(&fresh)).unwrap(), 401, "is damaged");
     let without = fresh.split("?login=").next().unwrap();
-    assert_refused(&Visitor::default().follow(without).unwrap(), 401, "");
+    assert_refused(&Visitor::default().follow(without).unwrap(), 401, "is damaged");
     assert_eq!(one.follow(&fresh).unwrap().status, 303, "it was not used up by any of these");
 }
 
