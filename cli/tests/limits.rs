@@ -5,9 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-const MODULES: [&str; 7] = [
+const MODULES: [&str; 8] = [
     "conversation/src/limits.rs",
     "discovery/src/limits.rs",
+    "dispatcher/src/limits.rs",
     "gateway/src/limits.rs",
     "gateway/src/link/limits.rs",
     "gateway/src/proxy/limits.rs",
@@ -16,8 +17,17 @@ const MODULES: [&str; 7] = [
 ];
 
 /// The crates of which a running node is made.
-const CRATES: [&str; 8] =
-    ["conversation", "discovery", "gateway", "identity", "peer", "runtime", "storage", "topology"];
+const CRATES: [&str; 9] = [
+    "conversation",
+    "discovery",
+    "dispatcher",
+    "gateway",
+    "identity",
+    "peer",
+    "runtime",
+    "storage",
+    "topology",
+];
 
 /// What the names of bounds begin or end with.
 const MARKS: [&str; 2] = ["MAX_", "MOST_"];

@@ -12,8 +12,8 @@ use runtime::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    backend::{Backend, process::Processes},
-    config::DispatcherConfig,
+    backend::{Backend, process::Processes, swarm::Swarm},
+    config::{DispatcherConfig, Place},
     control::{self, DispatcherControl},
     cookie::Keys,
     error::StartError,
@@ -130,12 +130,15 @@ fn backend(
     let mut arguments = vec!["--obey".to_owned(), own.id().to_string(), "--login".into(), address.login()];
     arguments.extend(config.domain.iter().flat_map(|domain| ["--ui-domain".to_owned(), domain.clone()]));
     arguments.extend(config.peer_arguments.iter().cloned());
-    Arc::new(Processes {
-        program: config.program.clone(),
-        folder: config.data.join(PEERS),
-        arguments,
-        group: group.clone(),
-    })
+    match &config.backend {
+        Place::Process => Arc::new(Processes {
+            program: config.program.clone(),
+            folder: config.data.join(PEERS),
+            arguments,
+            group: group.clone(),
+        }),
+        Place::Swarm(swarm) => Swarm::spawn(swarm, (own, &config.name), arguments, group),
+    }
 }
 
 fn serve_metrics(config: &DispatcherConfig, group: &TaskGroup, metrics: &Metrics) -> Result<(), StartError> {

@@ -20,7 +20,7 @@ use tokio::{
 };
 use tonic::transport::Channel;
 
-use super::{Backend, Running};
+use super::{Backend, Instance, Running};
 use crate::limits::{START_TIMEOUT, STOP_TIMEOUT};
 
 /// Between two looks at a process that starts or ends.
@@ -42,7 +42,7 @@ pub(crate) struct Processes {
 
 #[tonic::async_trait]
 impl Backend for Processes {
-    async fn start(&self, number: u64) -> Result<Running, String> {
+    async fn start(&self, number: u64, _known: Option<NodeId>) -> Result<Running, String> {
         let data = self.data(number);
         if let Some(about) = about(&data).await {
             return running(&about);
@@ -103,12 +103,13 @@ impl Backend for Processes {
         names().map_err(|error| format!("cannot use {}: {error}", self.folder.display()))
     }
 
-    fn is_alive(&self, running: &Running) -> bool {
-        is_alive(running.process)
+    fn is_alive(&self, _number: u64, running: &Running) -> bool {
+        matches!(running.instance, Instance::Process(process) if is_alive(process))
     }
 
     fn resident_kib(&self, running: &Running) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", running.process)).unwrap_or_default();
+        let Instance::Process(process) = running.instance else { return 0 };
+        let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
     }
@@ -177,7 +178,7 @@ fn running(about: &AboutResponse) -> Result<Running, String> {
         node,
         secure: address("secure").ok_or_else(|| missing("chat"))?,
         page: address("page").ok_or_else(|| missing("page"))?,
-        process: about.process_id,
+        instance: Instance::Process(about.process_id),
     })
 }
 
