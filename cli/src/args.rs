@@ -181,6 +181,9 @@ pub(crate) enum Command {
     /// How a node is
     #[command(after_help = "Example:\n  causeway status --json")]
     Status(ReadArgs),
+    /// Whether a node answers: 0 if it does, else 3, for what watches over containers and services
+    #[command(after_help = "Example:\n  causeway health --data /data")]
+    Health(DataArgs),
     /// Print a link to the page of a peer or a bridge, and open it where there is a screen
     #[command(
         after_help = "Example:\n  causeway open\n  causeway open --at cloud.example.org:30012 --as DIR"

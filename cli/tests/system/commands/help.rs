@@ -39,6 +39,7 @@ const COMMANDS: &[&[&str]] = &[
     &["inbox"],
     &["status"],
     &["verify"],
+    &["health"],
     &["open"],
     &["doctor"],
 ];
