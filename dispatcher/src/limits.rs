@@ -46,6 +46,8 @@ pub const REMOVE_LEFT_AFTER: Duration = Duration::from_secs(60);
 pub const DOCKER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Between two tries to hear Docker's events: the first wait and the longest. A restart of Docker takes some seconds.
 pub const HEAR_AGAIN: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+/// How long the work on a peer waits for Docker while it is away, as it is while it is restarted.
+pub const AWAY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Between two looks at whether Docker refuses to start a container, which it tells by no event.
 pub const TASK_LOOK_EVERY: Duration = Duration::from_secs(2);
 /// Tries to change a service while somebody else changes it, too.

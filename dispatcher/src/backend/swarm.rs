@@ -29,7 +29,7 @@ use self::{
 use super::{Backend, Instance, Running};
 use crate::{
     config::SwarmConfig,
-    limits::{REMOVE_AGAIN, REMOVE_TIMEOUT, START_TIMEOUT, STOP_TIMEOUT, TASK_LOOK_EVERY},
+    limits::{AWAY_TIMEOUT, REMOVE_AGAIN, REMOVE_TIMEOUT, START_TIMEOUT, STOP_TIMEOUT, TASK_LOOK_EVERY},
 };
 
 /// Runs peers as services.
@@ -75,7 +75,7 @@ impl Swarm {
 impl Backend for Swarm {
     async fn start(&self, number: u64, known: Option<NodeId>) -> Result<Running, String> {
         let end = Instant::now() + START_TIMEOUT;
-        self.heard(end).await?;
+        self.heard().await?;
         let name = self.shape.name(number);
         let refused = self.engine.refusals(&name).await?;
         self.engine.scale_up(&self.shape, number).await?;
@@ -92,13 +92,13 @@ impl Backend for Swarm {
     }
 
     async fn stop(&self, number: u64) -> Result<(), String> {
-        self.heard(Instant::now() + STOP_TIMEOUT).await?;
+        self.heard().await?;
         self.engine.scale_down(&self.shape, number).await?;
         self.ended(number).await
     }
 
     async fn remove(&self, number: u64) -> Result<(), String> {
-        self.heard(Instant::now() + STOP_TIMEOUT).await?;
+        self.heard().await?;
         self.engine.delete(&self.shape, number).await?;
         self.ended(number).await?;
         // Docker takes the ended containers away by and by, and the volume cannot go before.
@@ -113,7 +113,7 @@ impl Backend for Swarm {
     }
 
     async fn numbers(&self) -> Result<Vec<u64>, String> {
-        self.heard(Instant::now() + START_TIMEOUT).await?;
+        self.heard().await?;
         self.engine.numbers(self.shape.owner).await
     }
 
@@ -132,9 +132,9 @@ impl Backend for Swarm {
 
 impl Swarm {
     /// Waits until Docker answers and it is known what runs.
-    async fn heard(&self, end: Instant) -> Result<(), String> {
+    async fn heard(&self) -> Result<(), String> {
         let mut seen = self.seen.subscribe();
-        let heard = timeout_at(end, seen.wait_for(|seen| seen.heard)).await.is_ok();
+        let heard = timeout(AWAY_TIMEOUT, seen.wait_for(|seen| seen.heard)).await.is_ok();
         if heard { Ok(()) } else { Err(self.seen.borrow().why.clone()) }
     }
 
