@@ -29,6 +29,11 @@ pub(crate) enum Instance {
 /// What runs peers. Each has a number, and keeps what it has under that number: identity, history, claim.
 #[tonic::async_trait]
 pub(crate) trait Backend: Send + Sync + 'static {
+    /// Why no peer can be started just now, as far as that is known without trying; a sentence for a person.
+    fn obstacle(&self) -> Option<String> {
+        None
+    }
+
     /// Starts a peer, or finds it running; it is ready on return. `known` is who it was so far. The error is a sentence for a
     /// person.
     async fn start(&self, number: u64, known: Option<NodeId>) -> Result<Running, String>;

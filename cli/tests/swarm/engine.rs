@@ -45,6 +45,9 @@ impl Engine {
 
     pub(crate) fn start(&mut self) {
         let folder = self.folder.path();
+        // What one that was killed left behind tells of processes that are gone.
+        let _ = fs::remove_file(folder.join("pid"));
+        let _ = fs::remove_dir_all(folder.join("exec"));
         let at = |name: &str| folder.join(name).display().to_string();
         let script = format!(
             "ip link set lo up && exec dockerd --data-root {} --exec-root {} --pidfile {} --host {} --bridge none --log-level error",
@@ -61,8 +64,18 @@ impl Engine {
         command.env("DOCKER_SERVICE_PREFER_OFFLINE_IMAGE", "1");
         self.process = Some(command.spawn().unwrap());
         eventually("the engine answers", || self.try_docker(&["version"]).ok());
+        if self.docker(&["info", "--format", "{{.Swarm.LocalNodeState}}"]) == "active" {
+            return;
+        }
         self.docker(&["swarm", "init", "--advertise-addr", "127.0.0.1", "--listen-addr", "127.0.0.1:2377"]);
         self.docker(&["network", "create", "--driver", "overlay", "--attachable", OVERLAY]);
+    }
+
+    /// Ends it as the loss of power does.
+    pub(crate) fn kill(&mut self) {
+        let mut process = self.process.take().expect("the engine was started");
+        process.kill().unwrap();
+        process.wait().unwrap();
     }
 
     /// Makes the image as an operator does. The program as it was built for the tests is not static and brings its

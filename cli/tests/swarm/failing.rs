@@ -55,7 +55,7 @@ fn program(data: &Path) -> Command {
 }
 
 #[test]
-fn a_docker_that_is_away_and_then_has_no_image_is_told_in_sentences() {
+fn a_docker_that_is_away_or_has_no_image_is_told_in_sentences_and_taken_up_when_it_is_well() {
     if !can_run_docker("a Docker that is away") {
         return;
     }
@@ -65,4 +65,12 @@ fn a_docker_that_is_away_and_then_has_no_image_is_told_in_sentences() {
     // It is found without anybody's doing.
     engine.start();
     outside.warns(&["No such image", "deploy/image"]);
+    engine.kill();
+    outside.warns(&["Docker cannot be reached", "start it"]);
+    engine.start();
+    engine.make_image();
+    eventually("a peer runs", || {
+        let running = engine.try_docker(&["ps", "--quiet", "--filter", "label=causeway.dispatcher"]).ok()?;
+        (!running.is_empty()).then_some(())
+    });
 }

@@ -50,9 +50,14 @@ fn can_run_docker(test: &str) -> bool {
 }
 
 fn obstacle() -> Option<String> {
-    for program in ["dockerd", "docker"] {
-        if Command::new(program).arg("--version").output().is_err() {
-            return Some(format!("`{program}` is missing: apt-get install docker.io"));
+    let needed = [
+        ("dockerd", "--version", "docker.io"),
+        ("docker", "--version", "docker.io"),
+        ("ip", "-V", "iproute2"),
+    ];
+    for (program, argument, package) in needed {
+        if Command::new(program).arg(argument).output().is_err() {
+            return Some(format!("`{program}` is missing: apt-get install {package}"));
         }
     }
     let tried = Command::new("unshare").args(engine::APART).arg("true").output();

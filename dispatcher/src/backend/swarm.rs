@@ -73,6 +73,11 @@ impl Swarm {
 
 #[tonic::async_trait]
 impl Backend for Swarm {
+    fn obstacle(&self) -> Option<String> {
+        let seen = self.seen.borrow();
+        (!seen.heard).then(|| seen.why.clone())
+    }
+
     async fn start(&self, number: u64, known: Option<NodeId>) -> Result<Running, String> {
         let end = Instant::now() + START_TIMEOUT;
         self.heard().await?;
@@ -85,10 +90,10 @@ impl Backend for Swarm {
                 why = self.new_refusal(&name, refused.keys().cloned().collect()) => Err(why),
             }
         };
-        timeout_at(end, started).await.unwrap_or_else(|_| {
-            let seconds = START_TIMEOUT.as_secs();
-            Err(format!("it was not ready within {seconds} s; `docker service logs {name}` may tell why"))
-        })
+        match timeout_at(end, started).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(self.engine.last_words(&name).await),
+        }
     }
 
     async fn stop(&self, number: u64) -> Result<(), String> {

@@ -11,9 +11,10 @@ use bollard::{
     models::{Service, ServiceSpec, Task, TaskState},
     query_parameters::{
         InspectContainerOptions, InspectServiceOptions, ListServicesOptionsBuilder, ListTasksOptionsBuilder,
-        ListVolumesOptionsBuilder, RemoveVolumeOptions, UpdateServiceOptionsBuilder,
+        ListVolumesOptionsBuilder, LogsOptionsBuilder, RemoveVolumeOptions, UpdateServiceOptionsBuilder,
     },
 };
+use futures_util::StreamExt as _;
 use identity::NodeId;
 use tokio::sync::OnceCell;
 
@@ -22,7 +23,7 @@ use super::{
     service::{NUMBER, OWNER, STATE, Shape, owned_by, replicas},
     trouble::{is_missing, is_outrun, sentence},
 };
-use crate::limits::{DOCKER_TIMEOUT, MAX_UPDATES};
+use crate::limits::{DOCKER_TIMEOUT, MAX_UPDATES, START_TIMEOUT};
 
 const SOCKET: &str = "/var/run/docker.sock";
 
@@ -141,6 +142,31 @@ impl Engine {
             Err(error) if is_missing(&error) => Ok(BTreeMap::new()),
             Err(error) => Err(sentence(&error)),
         }
+    }
+
+    /// Why the peer of a service did not become ready in time, as far as it said so itself.
+    pub(super) async fn last_words(&self, service: &str) -> String {
+        let late = format!("it was not ready within {} s", START_TIMEOUT.as_secs());
+        match self.last_line(service).await {
+            Some(line) => format!("{late}; the last that it said: {line}"),
+            None => format!("{late}; `docker service logs {service}` may tell why"),
+        }
+    }
+
+    /// What the container that ended last logged last.
+    async fn last_line(&self, service: &str) -> Option<String> {
+        let docker = self.docker().await.ok()?;
+        let filters = HashMap::from([("service", vec![service])]);
+        let options = ListTasksOptionsBuilder::new().filters(&filters).build();
+        let mut tasks = docker.list_tasks(Some(options)).await.ok()?;
+        tasks.retain(|task| task.status.as_ref().and_then(|it| it.state) == Some(TaskState::FAILED));
+        // Times of the form of RFC 3339 in one time zone are in order as texts.
+        let last = tasks.into_iter().max_by(|one, other| one.created_at.cmp(&other.created_at))?;
+        let container = last.status?.container_status?.container_id?;
+        let options = LogsOptionsBuilder::new().stderr(true).tail("1").build();
+        let said = docker.logs(&container, Some(options)).next().await?.ok()?.to_string();
+        let line = said.trim();
+        (!line.is_empty()).then(|| line.to_owned())
     }
 
     /// The service of a peer, which must be ours.
