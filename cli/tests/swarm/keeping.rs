@@ -9,7 +9,7 @@ use crate::{
     can_run_docker,
     engine::Engine,
     eventually,
-    lobby::Lobby,
+    lobby::{Lobby, known_to_the_bridge, start_bridge},
 };
 
 /// The first engine API in which a service can be told to gain no privileges.
@@ -33,11 +33,13 @@ fn a_person_keeps_a_peer_while_tasks_die_and_dispatchers_end_and_it_sleeps() {
     let engine = Engine::running();
     engine.make_image();
     let began = Instant::now();
+    start_bridge(&engine);
     let lobby = Lobby::start(&engine, &["--pool", "1"]);
     let mut story = Story::begin(&engine, &lobby);
     eprintln!("logged in after {:?}", began.elapsed());
     assert!(lobby.ask(&["health"]).contains("answers"));
     story.its_service_is_bounded();
+    story.others_can_reach_it_by_the_bridge();
     story.a_task_that_dies_is_followed_by_one_with_the_same_identity();
     lobby.kill();
     let lobby = story.the_next_dispatcher_takes_up_what_runs();
@@ -74,6 +76,11 @@ impl<'a> Story<'a> {
         assert_eq!(spec["EndpointSpec"]["Mode"], "dnsrr");
         assert_eq!(labels["causeway.state"], "awake");
         assert_eq!(task["RestartPolicy"]["Condition"], "any");
+    }
+
+    fn others_can_reach_it_by_the_bridge(&self) {
+        let id = self.peer.trim_end_matches(".localhost");
+        eventually("the bridge knows it", || known_to_the_bridge(self.engine).contains(id).then_some(()));
     }
 
     fn a_task_that_dies_is_followed_by_one_with_the_same_identity(&mut self) {

@@ -1,4 +1,4 @@
-//! The dispatcher, as a container on the overlay of its peers.
+//! The dispatcher, and the bridge of its peers, as containers on their overlay.
 
 use std::{process::Command, thread};
 
@@ -10,6 +10,20 @@ use crate::{
 };
 
 const NAME: &str = "lobby";
+const BRIDGE: &str = "bridge";
+/// Where the bridge is told of peers: by its name on the overlay, where multicast does not work.
+const CONTROL: &str = "bridge:30012";
+
+/// Starts a bridge.
+pub(crate) fn start_bridge(engine: &Engine) {
+    let run = ["run", "--detach", "--name", BRIDGE, "--network", OVERLAY, IMAGE];
+    engine.docker(&[&run[..], &["bridge", "--name", BRIDGE, "--network", "cloud"]].concat());
+}
+
+/// Whom the bridge knows.
+pub(crate) fn known_to_the_bridge(engine: &Engine) -> String {
+    engine.docker(&["exec", BRIDGE, "/causeway", "peers", "--json"])
+}
 
 /// See the module.
 pub(crate) struct Lobby<'a>(&'a Engine);
@@ -21,7 +35,17 @@ impl<'a> Lobby<'a> {
         let (published, listen) = (format!("{PORT}:{PORT}"), format!("0.0.0.0:{PORT}"));
         let run = ["run", "--detach", "--name", NAME, "--network", OVERLAY, "--group-add", &group];
         let mounted = ["--volume", &socket, "--volume", "lobby:/data", "--publish", &published, IMAGE];
-        let told = ["--log", "info,dispatcher=debug", "dispatcher", "--name", NAME, "--network", "cloud"];
+        let told = [
+            "--log",
+            "info,dispatcher=debug",
+            "dispatcher",
+            "--name",
+            NAME,
+            "--network",
+            "cloud",
+            "--bridge",
+            CONTROL,
+        ];
         let swarm = ["--backend", "swarm", "--image", IMAGE, "--overlay", OVERLAY, "--listen", &listen];
         let _ = engine.docker(&[&run[..], &mounted, &told, &swarm, more].concat());
         Self(engine)
@@ -49,6 +73,10 @@ impl Drop for Lobby<'_> {
             let mut command = Command::new("docker");
             let output = command.args(["logs", NAME]).env("DOCKER_HOST", self.0.url()).output();
             let said = output.map(|output| output.stderr).unwrap_or_default();
+            let status = self.0.try_docker(&["exec", NAME, "/causeway", "dispatcher", "status"]);
+            eprintln!("{}", status.unwrap_or_else(|why| why));
+            let services = self.0.try_docker(&["service", "ls"]);
+            eprintln!("{}", services.unwrap_or_else(|why| why));
             eprintln!("the dispatcher logged:\n{}", String::from_utf8_lossy(&said));
         }
     }

@@ -110,7 +110,10 @@ impl Keeper {
 
     pub(super) async fn put_to_sleep(&mut self, number: u64) {
         match self.ledger.write(number, Kind::Asleep(Asleep {})).await {
-            Ok(()) => self.stop(number),
+            Ok(()) => {
+                tracing::debug!(number, "a peer is put to sleep");
+                self.stop(number);
+            }
             Err(error) => tracing::warn!(number, %error, "a peer cannot be put to sleep"),
         }
     }
