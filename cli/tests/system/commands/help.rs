@@ -108,6 +108,7 @@ fn without_a_node_the_commands_say_that_none_is_running() {
         &["peers"][..],
         &["links"],
         &["status"],
+        &["health"],
         &["inbox"],
         &["send", "ben", "hello"],
         &["invite"],
