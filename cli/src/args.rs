@@ -16,7 +16,7 @@ pub(crate) use ask::{
     LinkCommand, LinkTarget, Man, Open, Policy, PolicyCommand, ReadArgs, RuleCommand, Trust, TrustCommand,
     TrustNode, Who,
 };
-pub(crate) use dispatcher::{Dispatcher, DispatcherArgs, DispatcherCommand, KeptArgs};
+pub(crate) use dispatcher::{Backend, Dispatcher, DispatcherArgs, DispatcherCommand, KeptArgs};
 pub(crate) use messenger::{About, Chat, Delete, Export, Inbox, Rename, Search, Send, Verify};
 pub(crate) use run::{BridgeArgs, Listen, PeerArgs, Retain, Ui, Url};
 pub(crate) use topology::{
@@ -100,7 +100,8 @@ pub(crate) enum Command {
     #[command(
         after_help = "It starts `causeway peer` for each of them on this machine. The peers run on when it ends, and are taken up \
                       again.\n\nExample:\n  causeway dispatcher --network cloud\n  causeway dispatcher --network cloud \
-                      --domain chat.example.org\n  causeway dispatcher status"
+                      --domain chat.example.org\n  causeway dispatcher --network cloud --backend swarm --overlay people \
+                      --bridge bridge:30012\n  causeway dispatcher status"
     )]
     Dispatcher(Box<Dispatcher>),
     /// Chat in the terminal, with the peer that runs, or one of its own
@@ -180,6 +181,9 @@ pub(crate) enum Command {
     /// How a node is
     #[command(after_help = "Example:\n  causeway status --json")]
     Status(ReadArgs),
+    /// Whether a node answers: 0 if it does, else 3, for what watches over containers and services
+    #[command(after_help = "Example:\n  causeway health --data /data")]
+    Health(DataArgs),
     /// Print a link to the page of a peer, a bridge or a dispatcher, and open it where there is a screen
     #[command(
         after_help = "Example:\n  causeway open\n  causeway open --at cloud.example.org:30012 --as DIR"

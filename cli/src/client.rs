@@ -9,6 +9,7 @@ use proto::control::v1::{
 };
 use runtime::{rpc::connect_unix, socket_path};
 use tonic::transport::Channel;
+use tonic_health::pb::health_client::HealthClient;
 
 use crate::data::{self, Kind};
 
@@ -33,6 +34,11 @@ impl Client {
     /// What every node answers.
     pub(crate) fn node(&self) -> NodeClient<Channel> {
         NodeClient::new(self.channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES)
+    }
+
+    /// Whether the node is well, by its own word.
+    pub(crate) fn health(&self) -> HealthClient<Channel> {
+        HealthClient::new(self.channel.clone())
     }
 
     /// What a peer answers.

@@ -7,6 +7,7 @@ mod demo;
 mod dispatcher;
 mod doctor;
 mod export;
+mod health;
 mod id;
 mod identity;
 mod inbox;
@@ -73,6 +74,7 @@ async fn run_command(command: Command, file: File) -> anyhow::Result<()> {
         Command::Rename(rename) => decide::rename(rename).await,
         Command::Verify(verify) => verify::run(verify).await,
         Command::Status(read) => status::run(read).await,
+        Command::Health(data) => health::run(&data).await,
         Command::Open(open) => open::run(open).await,
         Command::Topology(topology) => topology::run(topology.command).await,
         Command::Doctor(doctor) => doctor::run(doctor).await,

@@ -14,7 +14,7 @@ use identity::NodeId;
 use serde::Deserialize;
 
 use crate::{
-    args::{Listen, LogFormat, Retain, Ui, Url},
+    args::{Backend, Listen, LogFormat, Retain, Ui, Url},
     exit::{Failure, Fault},
 };
 
@@ -94,6 +94,9 @@ pub(crate) struct DispatcherTable {
     pub(crate) name: Option<String>,
     pub(crate) network: Option<String>,
     pub(crate) data: Option<PathBuf>,
+    pub(crate) backend: Option<Backend>,
+    pub(crate) image: Option<String>,
+    pub(crate) overlay: Option<String>,
     pub(crate) listen: Option<SocketAddr>,
     #[serde(deserialize_with = "parsed")]
     pub(crate) admin: Option<Ui>,

@@ -41,10 +41,33 @@ pub struct DispatcherConfig {
     pub logins_per_minute: u32,
     /// Where to serve metrics and health over HTTP; `None`: nowhere.
     pub metrics: Option<SocketAddr>,
-    /// The program that is a peer.
+    /// Where the peers run.
+    pub backend: Place,
+    /// The program that is a peer, for peers that are processes.
     pub program: PathBuf,
     /// What every peer is told beside what the dispatcher tells it: `--network` and the like.
     pub peer_arguments: Vec<String>,
+}
+
+/// Where the peers run.
+#[derive(Debug, Clone, Default)]
+pub enum Place {
+    /// As processes of this machine.
+    #[default]
+    Process,
+    /// As services of a Docker swarm.
+    Swarm(SwarmConfig),
+}
+
+/// What peers that are services need. Docker is asked at the socket that `DOCKER_HOST` names, or at its usual one.
+#[derive(Debug, Clone)]
+pub struct SwarmConfig {
+    /// The image whose program runs a peer when it is called with `peer`.
+    pub image: String,
+    /// The overlay network that the peers, this dispatcher and a bridge are attached to.
+    pub overlay: String,
+    /// The network of the peers, as they are told: this dispatcher greets them in it.
+    pub network: String,
 }
 
 impl DispatcherConfig {
@@ -63,6 +86,7 @@ impl DispatcherConfig {
             forget: Duration::from_secs(90 * 24 * 3600),
             logins_per_minute: 30,
             metrics: None,
+            backend: Place::Process,
             program: program.into(),
             peer_arguments: Vec::new(),
         }

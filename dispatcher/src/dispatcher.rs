@@ -16,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     admin::{self, AdminLinks},
-    backend::{Backend, process::Processes},
-    config::{AdminPage, DispatcherConfig},
+    backend::{Backend, process::Processes, swarm::Swarm},
+    config::{AdminPage, DispatcherConfig, Place},
     control::{self, DispatcherControl},
     cookie::Keys,
     error::StartError,
@@ -142,13 +142,16 @@ fn backend(
     let mut arguments = vec!["--obey".to_owned(), own.id().to_string(), "--login".into(), address.login()];
     arguments.extend(config.domain.iter().flat_map(|domain| ["--ui-domain".to_owned(), domain.clone()]));
     arguments.extend(config.peer_arguments.iter().cloned());
-    Arc::new(Processes {
-        program: config.program.clone(),
-        // The same text whatever folder this was started in: processes are known by it.
-        folder: std::path::absolute(&config.data).unwrap_or_else(|_| config.data.clone()).join(PEERS),
-        arguments,
-        group: group.clone(),
-    })
+    match &config.backend {
+        Place::Process => Arc::new(Processes {
+            program: config.program.clone(),
+            // The same text whatever folder this was started in: processes are known by it.
+            folder: std::path::absolute(&config.data).unwrap_or_else(|_| config.data.clone()).join(PEERS),
+            arguments,
+            group: group.clone(),
+        }),
+        Place::Swarm(swarm) => Swarm::spawn(swarm, (own, &config.name), arguments, group),
+    }
 }
 
 /// Takes the port; one that took the place of the default is kept for the next start, since people have bookmarks.

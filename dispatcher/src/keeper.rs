@@ -135,6 +135,8 @@ pub(crate) struct Keeper {
     began: Instant,
     /// Why a peer did not start.
     trouble: BTreeMap<u64, String>,
+    /// What could not be removed, and when that is tried again.
+    left: BTreeMap<u64, Instant>,
     make_again: Backoff,
     next_make: Instant,
     starts: Arc<Semaphore>,
@@ -164,6 +166,7 @@ impl Keeper {
             sent: BTreeMap::new(),
             began: Instant::now(),
             trouble: BTreeMap::new(),
+            left: BTreeMap::new(),
             make_again: Backoff::new(MAKE_AGAIN.0, MAKE_AGAIN.1),
             next_make: Instant::now(),
             starts: Arc::new(Semaphore::new(MAX_STARTS)),
@@ -234,9 +237,10 @@ impl Keeper {
     fn start(&mut self, number: u64) {
         self.phases.insert(number, Phase::Starting);
         let (backend, starts) = (Arc::clone(&self.backend), Arc::clone(&self.starts));
+        let known = self.ledger.register().kept(number).and_then(|kept| kept.node);
         self.report(async move {
             let _place = starts.acquire_owned().await;
-            Done::Started(number, backend.start(number).await)
+            Done::Started(number, backend.start(number, known).await)
         });
     }
 

@@ -11,7 +11,7 @@
 //!
 //! | module | contents |
 //! |---|---|
-//! | [`Dispatcher`], [`DispatcherConfig`], [`StartError`] | a running dispatcher and what it is told at its start |
+//! | [`Dispatcher`], [`DispatcherConfig`], [`Place`], [`StartError`] | a running dispatcher and what it is told at its start |
 //! | `keeper` | the one owner of the kept peers |
 //! | `ledger`, `register` | what is on the disk, and what it folds to |
 //! | `backend` | where the peers run |
@@ -48,6 +48,6 @@ mod metrics;
 mod register;
 mod web;
 
-pub use config::{AdminPage, DispatcherConfig};
+pub use config::{AdminPage, DispatcherConfig, Place, SwarmConfig};
 pub use dispatcher::Dispatcher;
 pub use error::StartError;

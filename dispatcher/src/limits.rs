@@ -46,3 +46,29 @@ pub const COOKIE_LIFETIME: Duration = Duration::from_secs(400 * 24 * 3600);
 pub const MAX_COOKIE_BYTES: usize = 1_024;
 /// The order of shutdown has this time in all.
 pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
+/// What could not be removed is tried again after this time: the disk, or Docker, may be well again.
+pub const REMOVE_LEFT_AFTER: Duration = Duration::from_secs(60);
+/// How long Docker may take to answer a request: it creates networks and mounts volumes meanwhile.
+pub const DOCKER_TIMEOUT: Duration = Duration::from_secs(30);
+/// Between two tries to hear Docker's events: the first wait and the longest. A restart of Docker takes some seconds.
+pub const HEAR_AGAIN: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+/// How long the work on a peer waits for Docker while it is away, as it is while it is restarted.
+pub const AWAY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Between two looks at whether Docker refuses to start a container, which it tells by no event.
+pub const TASK_LOOK_EVERY: Duration = Duration::from_secs(2);
+/// Tries to change a service while somebody else changes it, too.
+pub const MAX_UPDATES: usize = 5;
+/// Between two tries to remove a volume: the first wait and the longest. It goes once the ended containers are gone.
+pub const REMOVE_AGAIN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+/// How long Docker may take to let go of the volume of a peer that ended.
+pub const REMOVE_TIMEOUT: Duration = Duration::from_secs(60);
+/// The memory of a peer in a container, bytes: many times what a busy one needs. Only one that went wrong meets it, and
+/// ends alone.
+pub const PEER_MEMORY_BYTES: i64 = 256 * 1024 * 1024;
+/// The CPU time of a peer in a container, nanoseconds a second: half a core lets a person notice nothing, and leaves room
+/// for the others.
+pub const PEER_CPU_NANOS: i64 = 500_000_000;
+/// Processes and threads of a peer in a container: it has about 20.
+pub const PEER_PROCESSES: i64 = 64;
+/// Before Docker starts a peer again that ended: a peer that cannot run does not keep the machine busy.
+pub const RESTART_DELAY: Duration = Duration::from_secs(1);

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use clap::{Args as ClapArgs, Subcommand};
+use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 
 use super::{
     DataArgs, ReadArgs,
@@ -43,6 +43,16 @@ pub(crate) struct KeptArgs {
     pub(crate) peer: String,
 }
 
+/// Where the peers run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Backend {
+    /// As processes of this machine
+    Process,
+    /// As services of a Docker swarm
+    Swarm,
+}
+
 #[derive(Debug, ClapArgs)]
 pub(crate) struct DispatcherArgs {
     /// The name that operators see
@@ -54,6 +64,15 @@ pub(crate) struct DispatcherArgs {
     /// Where identity, log and the peers' directories are (default: by kind and name in the user's data folder)
     #[arg(long, env = "CAUSEWAY_DATA", value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
+    /// Where its peers run (default: process)
+    #[arg(long, env = "CAUSEWAY_BACKEND", value_name = "WHERE")]
+    pub(crate) backend: Option<Backend>,
+    /// With the backend swarm: the image of its peers (default: causeway)
+    #[arg(long, env = "CAUSEWAY_IMAGE", value_name = "IMAGE")]
+    pub(crate) image: Option<String>,
+    /// With the backend swarm: the overlay network of its peers, to which the dispatcher is attached, too
+    #[arg(long, env = "CAUSEWAY_OVERLAY", value_name = "NETWORK")]
+    pub(crate) overlay: Option<String>,
     /// The address of the page (default: 127.0.0.1:20000, or a free port if that is taken)
     #[arg(long, env = "CAUSEWAY_LISTEN", value_name = "ADDR:PORT")]
     pub(crate) listen: Option<SocketAddr>,

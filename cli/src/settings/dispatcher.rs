@@ -3,17 +3,20 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use dispatcher::{AdminPage, DispatcherConfig};
+use dispatcher::{AdminPage, DispatcherConfig, Place, SwarmConfig};
 
 use super::{data_of, first, host_name, network, targets, usage};
 use crate::{
-    args::{DispatcherArgs, Ui},
+    args::{Backend, DispatcherArgs, Ui},
     data::Kind,
     file::DispatcherTable,
 };
 
 /// A peer that is stopped while its person blinks helps nobody.
 const LEAST_IDLE: Duration = Duration::from_secs(1);
+
+/// The image of peers when nobody said which.
+const IMAGE: &str = "causeway";
 
 pub(crate) fn dispatcher(args: DispatcherArgs, file: DispatcherTable) -> anyhow::Result<DispatcherConfig> {
     let name = args.name.or(file.name).unwrap_or_else(host_name);
@@ -42,6 +45,8 @@ pub(crate) fn dispatcher(args: DispatcherArgs, file: DispatcherTable) -> anyhow:
     config.metrics = args.metrics_listen.or(file.metrics_listen);
     let bridges = first(args.bridges, file.bridge);
     targets(&bridges)?;
+    let (image, overlay) = (args.image.or(file.image), args.overlay.or(file.overlay));
+    config.backend = place(args.backend.or(file.backend), (image, overlay), &network)?;
     config.peer_arguments = vec!["--network".into(), network];
     let repeated = [("--bridge", bridges), ("--interface", first(args.interfaces, file.interface))];
     for (option, values) in repeated {
@@ -54,4 +59,24 @@ pub(crate) fn dispatcher(args: DispatcherArgs, file: DispatcherTable) -> anyhow:
         config.peer_arguments.extend(["--discovery-port".to_owned(), port.to_string()]);
     }
     Ok(config)
+}
+
+fn place(
+    backend: Option<Backend>,
+    (image, overlay): (Option<String>, Option<String>),
+    network: &str,
+) -> anyhow::Result<Place> {
+    match (backend, overlay) {
+        (Some(Backend::Swarm), Some(overlay)) => {
+            let image = image.unwrap_or_else(|| IMAGE.to_owned());
+            Ok(Place::Swarm(SwarmConfig { image, overlay, network: network.to_owned() }))
+        }
+        (Some(Backend::Swarm), None) => Err(usage(
+            "which overlay network are the peers to be attached to? Name it with --overlay; `docker network create \
+             --driver overlay --attachable people` makes one"
+                .into(),
+        )),
+        (_, None) if image.is_none() => Ok(Place::Process),
+        _ => Err(usage("--image and --overlay belong to --backend swarm".into())),
+    }
 }

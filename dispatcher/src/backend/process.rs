@@ -21,7 +21,7 @@ use tokio::{
 };
 use tonic::transport::Channel;
 
-use super::{Backend, Running, proc};
+use super::{Backend, Instance, Running, proc};
 use crate::limits::{ANSWER_TIMEOUT, START_TIMEOUT, STOP_TIMEOUT};
 
 /// Between two looks at a process that starts or ends.
@@ -45,7 +45,7 @@ pub(crate) struct Processes {
 
 #[tonic::async_trait]
 impl Backend for Processes {
-    async fn start(&self, number: u64) -> Result<Running, String> {
+    async fn start(&self, number: u64, _known: Option<NodeId>) -> Result<Running, String> {
         let data = self.data(number);
         if let Some(about) = about(&data).await {
             return running(&about);
@@ -105,12 +105,13 @@ impl Backend for Processes {
         names().map_err(|error| format!("cannot use {}: {error}", self.folder.display()))
     }
 
-    fn is_alive(&self, running: &Running) -> bool {
-        proc::is_alive(running.process)
+    fn is_alive(&self, _number: u64, running: &Running) -> bool {
+        matches!(running.instance, Instance::Process(process) if proc::is_alive(process))
     }
 
     fn resident_kib(&self, running: &Running) -> u64 {
-        proc::resident_kib(running.process)
+        let Instance::Process(process) = running.instance else { return 0 };
+        proc::resident_kib(process)
     }
 }
 
@@ -224,7 +225,7 @@ fn running(about: &AboutResponse) -> Result<Running, String> {
         node,
         secure: address("secure").ok_or_else(|| missing("chat"))?,
         page: address("page").ok_or_else(|| missing("page"))?,
-        process: about.process_id,
+        instance: Instance::Process(about.process_id),
     })
 }
 

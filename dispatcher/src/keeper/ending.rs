@@ -1,11 +1,14 @@
 //! Peers that end: to sleep, to be started anew, or for good; and what an operator does to one.
 
+use std::time::Instant;
+
 use tonic::Status;
 
 use super::{
     Act, Keeper, Phase,
     entering::{cannot_write, refused},
 };
+use crate::limits::REMOVE_LEFT_AFTER;
 
 impl Keeper {
     pub(super) async fn on_stopped(&mut self, number: u64, outcome: Result<(), String>) {
@@ -31,7 +34,8 @@ impl Keeper {
         self.refuse(number, &refused("your peer was removed"));
         if let Err(why) = outcome {
             self.metrics.failures.inc();
-            tracing::warn!(number, why, "a peer could not be removed");
+            tracing::warn!(number, why, "a peer could not be removed; that is tried again");
+            self.left.insert(number, Instant::now() + REMOVE_LEFT_AFTER);
         }
     }
 

@@ -20,19 +20,27 @@ impl Keeper {
         self.line.forget(now);
         self.start_what_died();
         self.look(now);
+        self.remove_what_is_left(now);
         self.forget_the_forgotten().await;
         self.shrink_pool().await;
     }
 
     fn start_what_died(&mut self) {
-        let is_dead = |phase: &Phase| matches!(phase, Phase::Running(it, _) if !self.backend.is_alive(it));
+        let is_dead = |number: u64, phase: &Phase| matches!(phase, Phase::Running(it, _) if !self.backend.is_alive(number, it));
         let dead: Vec<_> =
-            self.phases.iter().filter(|(_, it)| is_dead(it)).map(|(number, _)| *number).collect();
+            self.phases.iter().filter(|(n, it)| is_dead(**n, it)).map(|(number, _)| *number).collect();
         for number in dead {
             tracing::warn!(number, "a peer ended by itself and is started again");
             self.metrics.failures.inc();
             self.start(number);
         }
+    }
+
+    /// What could not be removed is not forgotten: nobody else would remove it.
+    fn remove_what_is_left(&mut self, now: Instant) {
+        let due: Vec<_> =
+            self.left.extract_if(.., |_, when| *when <= now).map(|(number, _)| number).collect();
+        due.into_iter().for_each(|number| self.remove(number));
     }
 
     fn look(&mut self, now: Instant) {
@@ -107,7 +115,10 @@ impl Keeper {
 
     pub(super) async fn put_to_sleep(&mut self, number: u64) {
         match self.ledger.write(number, Kind::Asleep(Asleep {})).await {
-            Ok(()) => self.stop(number),
+            Ok(()) => {
+                tracing::debug!(number, "a peer is put to sleep");
+                self.stop(number);
+            }
             Err(error) => tracing::warn!(number, %error, "a peer cannot be put to sleep"),
         }
     }

@@ -12,6 +12,9 @@ impl Keeper {
     pub(super) async fn fill_pool(&mut self) {
         let wanted = self.config.pool + self.line.len();
         while self.ready() < wanted && Instant::now() >= self.next_make {
+            if let Some(why) = self.backend.obstacle() {
+                return self.tell_obstacle(&why);
+            }
             if self.ledger.register().len() >= self.config.max_peers {
                 return self.tell_full();
             }
@@ -40,6 +43,12 @@ impl Keeper {
         let is_vacant = |number: &u64| register.kept(*number).is_some_and(|kept| kept.holder.is_none());
         let comes = |phase: &Phase| matches!(phase, Phase::Starting | Phase::Running(..));
         self.phases.iter().filter(|(number, phase)| comes(phase) && is_vacant(number)).count()
+    }
+
+    /// Nothing is made while it is known that it would not run.
+    fn tell_obstacle(&mut self, why: &str) {
+        self.line.refuse(&refused(&format!("no peer can be started: {why}")));
+        self.trouble.insert(0, format!("no peer can be started: {why}"));
     }
 
     /// Whoever waits while no more may be made, and none is about to come, is told.

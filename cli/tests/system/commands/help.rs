@@ -44,6 +44,7 @@ const COMMANDS: &[&[&str]] = &[
     &["inbox"],
     &["status"],
     &["verify"],
+    &["health"],
     &["open"],
     &["doctor"],
 ];
@@ -116,6 +117,7 @@ fn without_a_node_the_commands_say_that_none_is_running() {
         &["peers"][..],
         &["links"],
         &["status"],
+        &["health"],
         &["inbox"],
         &["send", "ben", "hello"],
         &["invite"],

@@ -4,7 +4,7 @@ use std::net::UdpSocket;
 
 use rustix::process::Signal;
 
-use super::{CHECK_FAILED, FAILED, OK, USAGE, assert_answer, assert_fields, assert_time};
+use super::{CHECK_FAILED, FAILED, NOT_RUNNING, OK, USAGE, assert_answer, assert_fields, assert_time};
 use crate::support::{Answer, Node, Towns, eventually, lines, network, program};
 
 #[test]
@@ -44,6 +44,21 @@ fn nodes_end_well_on_both_signals_and_are_gone_for_the_others_at_once() {
         let mut bridge = Node::bridge("attic", &lan, folder.path()).with(&local).start();
         bridge.signal(signal);
         assert_eq!(bridge.ended().code(), Some(0), "{signal:?}");
+    }
+}
+
+#[test]
+fn health_tells_whether_a_node_answers() {
+    let (folder, lan) = (tempfile::tempdir().unwrap(), network("lan"));
+    for node in [Node::peer("anna", &lan, folder.path()), Node::bridge("attic", &lan, folder.path())] {
+        let mut node = node.with(&["--listen", "127.0.0.1"]).start();
+        assert_answer(&node.causeway(&["health"]), OK, &["answers"]);
+        node.signal(Signal::STOP);
+        assert_answer(&node.causeway(&["health"]), NOT_RUNNING, &["not well"]);
+        node.signal(Signal::KILL);
+        node.ended();
+        // Its socket is there still.
+        assert_answer(&node.causeway(&["health"]), NOT_RUNNING, &["not well"]);
     }
 }
 
