@@ -143,6 +143,8 @@ impl Processes {
         }
         command
             .arg("peer")
+            // The configuration file of whoever runs the dispatcher is about a peer of their own.
+            .args(["--config", "/dev/null"])
             .args(["--name", &format!("guest {number}"), "--data"])
             .arg(data)
             .args(["--ui", "127.0.0.1:0"])
