@@ -82,14 +82,16 @@ impl Engine {
         Err(outrun(shape, number))
     }
 
-    /// Removes the service, if there is one.
-    pub(super) async fn delete(&self, shape: &Shape, number: u64) -> Result<(), String> {
-        if self.found(shape, number).await?.is_none() {
-            return Ok(());
+    /// Removes the service, if there is one. False: what has its name is somebody else's.
+    pub(super) async fn delete(&self, shape: &Shape, number: u64) -> Result<bool, String> {
+        match self.named(&shape.name(number)).await? {
+            None => return Ok(true),
+            Some(service) if !is_of(shape.owner, &service) => return Ok(false),
+            Some(_) => {}
         }
         match self.docker().await?.delete_service(&shape.name(number)).await {
             Err(error) if !is_missing(&error) => Err(sentence(&error)),
-            _ => Ok(()),
+            _ => Ok(true),
         }
     }
 
@@ -172,17 +174,21 @@ impl Engine {
     /// The service of a peer, which must be ours.
     async fn found(&self, shape: &Shape, number: u64) -> Result<Option<Service>, String> {
         let name = shape.name(number);
-        let inspected = self.docker().await?.inspect_service(&name, None::<InspectServiceOptions>).await;
-        let service = match inspected {
-            Err(error) if is_missing(&error) => return Ok(None),
-            inspected => inspected.map_err(|error| sentence(&error))?,
-        };
-        let labels = service.spec.as_ref().and_then(|spec| spec.labels.as_ref());
-        let owner = labels.and_then(|labels| labels.get(OWNER));
-        if owner.is_some_and(|owner| *owner == shape.owner.to_string()) {
-            return Ok(Some(service));
+        let service = self.named(&name).await?;
+        if service.as_ref().is_none_or(|service| is_of(shape.owner, service)) {
+            return Ok(service);
         }
-        Err(format!("there is a service {name} that is not this dispatcher's; rename or remove it"))
+        Err(format!(
+            "there is a service {name} that is not this dispatcher's; remove it, or give it another name"
+        ))
+    }
+
+    async fn named(&self, name: &str) -> Result<Option<Service>, String> {
+        match self.docker().await?.inspect_service(name, None::<InspectServiceOptions>).await {
+            Ok(service) => Ok(Some(service)),
+            Err(error) if is_missing(&error) => Ok(None),
+            Err(error) => Err(sentence(&error)),
+        }
     }
 
     async fn update(&self, service: &Service, spec: ServiceSpec) -> Result<(), Error> {
@@ -207,6 +213,11 @@ async fn connect() -> Result<Connected, String> {
     }
     let node = swarm.node_id.unwrap_or_default();
     Ok(Connected { docker, node })
+}
+
+fn is_of(owner: NodeId, service: &Service) -> bool {
+    let labels = service.spec.as_ref().and_then(|spec| spec.labels.as_ref());
+    labels.and_then(|labels| labels.get(OWNER)).is_some_and(|of| *of == owner.to_string())
 }
 
 fn is_awake(service: &Service) -> bool {
