@@ -54,7 +54,7 @@ impl Engine {
         for _ in 0..MAX_UPDATES {
             let outcome = match self.found(shape, number).await? {
                 Some(service) if is_awake(&service) => return Ok(()),
-                Some(service) => self.update(&service, shape.service(number, node)).await,
+                Some(service) => update(docker, &service, shape.service(number, node)).await,
                 None => docker.create_service(shape.service(number, node), None).await.map(drop),
             };
             match outcome {
@@ -73,7 +73,7 @@ impl Engine {
             let mut spec = service.spec.clone().unwrap_or_default();
             spec.mode = Some(replicas(0));
             spec.labels.get_or_insert_default().insert(STATE.to_owned(), "asleep".into());
-            match self.update(&service, spec).await {
+            match update(self.docker().await?, &service, spec).await {
                 Ok(()) => return Ok(()),
                 Err(error) if is_outrun(&error) => {}
                 Err(error) => return Err(sentence(&error)),
@@ -190,15 +190,15 @@ impl Engine {
             Err(error) => Err(sentence(&error)),
         }
     }
+}
 
-    async fn update(&self, service: &Service, spec: ServiceSpec) -> Result<(), Error> {
-        let Some(docker) = self.0.get().map(|it| &it.docker) else { return Ok(()) };
-        let version = service.version.as_ref().and_then(|version| version.index).unwrap_or_default();
-        let version = i32::try_from(version).unwrap_or(i32::MAX);
-        let options = UpdateServiceOptionsBuilder::new().version(version).build();
-        let id = service.id.as_deref().unwrap_or_default();
-        docker.update_service(id, spec, options, None).await.map(drop)
-    }
+/// Changes a service as it was read; refused if somebody changed it meanwhile.
+async fn update(docker: &Docker, service: &Service, spec: ServiceSpec) -> Result<(), Error> {
+    let version = service.version.as_ref().and_then(|version| version.index).unwrap_or_default();
+    let version = i32::try_from(version).unwrap_or(i32::MAX);
+    let options = UpdateServiceOptionsBuilder::new().version(version).build();
+    let id = service.id.as_deref().unwrap_or_default();
+    docker.update_service(id, spec, options, None).await.map(drop)
 }
 
 async fn connect() -> Result<Connected, String> {
