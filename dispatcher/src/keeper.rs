@@ -262,10 +262,14 @@ impl Keeper {
         Ok(())
     }
 
+    /// What is half done when the dispatcher ends is taken up by the next one, as after a crash.
     fn report(&self, task: impl Future<Output = Done> + Send + 'static) {
-        let done = self.done.clone();
+        let (done, end) = (self.done.clone(), self.group.clone());
         self.group.spawn(tracing::debug_span!("task"), async move {
-            let _ = done.send(task.await).await;
+            tokio::select! {
+                () = end.cancelled() => {}
+                outcome = task => drop(done.send(outcome).await),
+            }
         });
     }
 }

@@ -54,7 +54,7 @@ impl Engine {
         for _ in 0..MAX_UPDATES {
             let outcome = match self.found(shape, number).await? {
                 Some(service) if is_awake(&service) => return Ok(()),
-                Some(service) => self.update(&service, shape.service(number, node)).await,
+                Some(service) => update(docker, &service, shape.service(number, node)).await,
                 None => docker.create_service(shape.service(number, node), None).await.map(drop),
             };
             match outcome {
@@ -73,7 +73,7 @@ impl Engine {
             let mut spec = service.spec.clone().unwrap_or_default();
             spec.mode = Some(replicas(0));
             spec.labels.get_or_insert_default().insert(STATE.to_owned(), "asleep".into());
-            match self.update(&service, spec).await {
+            match update(self.docker().await?, &service, spec).await {
                 Ok(()) => return Ok(()),
                 Err(error) if is_outrun(&error) => {}
                 Err(error) => return Err(sentence(&error)),
@@ -82,14 +82,16 @@ impl Engine {
         Err(outrun(shape, number))
     }
 
-    /// Removes the service, if there is one.
-    pub(super) async fn delete(&self, shape: &Shape, number: u64) -> Result<(), String> {
-        if self.found(shape, number).await?.is_none() {
-            return Ok(());
+    /// Removes the service, if there is one. False: what has its name is somebody else's.
+    pub(super) async fn delete(&self, shape: &Shape, number: u64) -> Result<bool, String> {
+        match self.named(&shape.name(number)).await? {
+            None => return Ok(true),
+            Some(service) if !is_of(shape.owner, &service) => return Ok(false),
+            Some(_) => {}
         }
         match self.docker().await?.delete_service(&shape.name(number)).await {
             Err(error) if !is_missing(&error) => Err(sentence(&error)),
-            _ => Ok(()),
+            _ => Ok(true),
         }
     }
 
@@ -172,27 +174,31 @@ impl Engine {
     /// The service of a peer, which must be ours.
     async fn found(&self, shape: &Shape, number: u64) -> Result<Option<Service>, String> {
         let name = shape.name(number);
-        let inspected = self.docker().await?.inspect_service(&name, None::<InspectServiceOptions>).await;
-        let service = match inspected {
-            Err(error) if is_missing(&error) => return Ok(None),
-            inspected => inspected.map_err(|error| sentence(&error))?,
-        };
-        let labels = service.spec.as_ref().and_then(|spec| spec.labels.as_ref());
-        let owner = labels.and_then(|labels| labels.get(OWNER));
-        if owner.is_some_and(|owner| *owner == shape.owner.to_string()) {
-            return Ok(Some(service));
+        let service = self.named(&name).await?;
+        if service.as_ref().is_none_or(|service| is_of(shape.owner, service)) {
+            return Ok(service);
         }
-        Err(format!("there is a service {name} that is not this dispatcher's; rename or remove it"))
+        Err(format!(
+            "there is a service {name} that is not this dispatcher's; remove it, or give it another name"
+        ))
     }
 
-    async fn update(&self, service: &Service, spec: ServiceSpec) -> Result<(), Error> {
-        let Some(docker) = self.0.get().map(|it| &it.docker) else { return Ok(()) };
-        let version = service.version.as_ref().and_then(|version| version.index).unwrap_or_default();
-        let version = i32::try_from(version).unwrap_or(i32::MAX);
-        let options = UpdateServiceOptionsBuilder::new().version(version).build();
-        let id = service.id.as_deref().unwrap_or_default();
-        docker.update_service(id, spec, options, None).await.map(drop)
+    async fn named(&self, name: &str) -> Result<Option<Service>, String> {
+        match self.docker().await?.inspect_service(name, None::<InspectServiceOptions>).await {
+            Ok(service) => Ok(Some(service)),
+            Err(error) if is_missing(&error) => Ok(None),
+            Err(error) => Err(sentence(&error)),
+        }
     }
+}
+
+/// Changes a service as it was read; refused if somebody changed it meanwhile.
+async fn update(docker: &Docker, service: &Service, spec: ServiceSpec) -> Result<(), Error> {
+    let version = service.version.as_ref().and_then(|version| version.index).unwrap_or_default();
+    let version = i32::try_from(version).unwrap_or(i32::MAX);
+    let options = UpdateServiceOptionsBuilder::new().version(version).build();
+    let id = service.id.as_deref().unwrap_or_default();
+    docker.update_service(id, spec, options, None).await.map(drop)
 }
 
 async fn connect() -> Result<Connected, String> {
@@ -207,6 +213,11 @@ async fn connect() -> Result<Connected, String> {
     }
     let node = swarm.node_id.unwrap_or_default();
     Ok(Connected { docker, node })
+}
+
+fn is_of(owner: NodeId, service: &Service) -> bool {
+    let labels = service.spec.as_ref().and_then(|spec| spec.labels.as_ref());
+    labels.and_then(|labels| labels.get(OWNER)).is_some_and(|of| *of == owner.to_string())
 }
 
 fn is_awake(service: &Service) -> bool {
