@@ -16,6 +16,8 @@ use crate::{backend::Running, limits::CLAIM_TIMEOUT, register::Holder};
 pub(crate) enum NotClaimed {
     /// It is somebody else's.
     Taken,
+    /// It is held for somebody who has not come, for a while yet.
+    Leased,
     /// It may have been taken, or may be at the next try.
     Failed(String),
 }
@@ -27,7 +29,12 @@ pub(crate) async fn claim(own: &Identity, peer: &Running, holder: &Holder) -> Re
         let mut client = connect(own, peer).await.map_err(NotClaimed::Failed)?;
         match client.claim(request).await {
             Ok(_) => Ok(()),
-            Err(status) if status.code() == Code::AlreadyExists => Err(NotClaimed::Taken),
+            Err(status) if status.code() == Code::AlreadyExists => {
+                match client.holder(HolderRequest {}).await {
+                    Ok(held) if !held.get_ref().redeemed => Err(NotClaimed::Leased),
+                    _ => Err(NotClaimed::Taken),
+                }
+            }
             Err(status) => Err(NotClaimed::Failed(status.message().to_owned())),
         }
     };

@@ -11,9 +11,9 @@ use identity::{
     tls::{ALPN_H2, Identity, server_config},
 };
 use proto::bridge::v1::{
-    ExplainRequest, ExplainResponse, FollowEvent, FollowRequest, LinksRequest, LinksResponse,
-    OpenPageRequest, OpenPageResponse, PeersRequest, PeersResponse, RegisterRequest, RegisterResponse,
-    RemotePeer, StatusRequest, StatusResponse, WakeRequest, WakeResponse,
+    AsleepRequest, AsleepResponse, ExplainRequest, ExplainResponse, FollowEvent, FollowRequest, LinksRequest,
+    LinksResponse, OpenPageRequest, OpenPageResponse, PeersRequest, PeersResponse, RegisterRequest,
+    RegisterResponse, RemotePeer, StatusRequest, StatusResponse, WakeRequest, WakeResponse,
     control_server::{Control, ControlServer},
     follow_event::Kind,
 };
@@ -165,6 +165,10 @@ impl Control for Service {
     }
 
     async fn explain(&self, _: Request<ExplainRequest>) -> Result<Response<ExplainResponse>, Status> {
+        Err(Status::unimplemented("not for these tests"))
+    }
+
+    async fn asleep(&self, _: Request<AsleepRequest>) -> Result<Response<AsleepResponse>, Status> {
         Err(Status::unimplemented("not for these tests"))
     }
 

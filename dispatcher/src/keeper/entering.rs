@@ -146,7 +146,17 @@ impl Keeper {
                 let node = running.node;
                 self.let_in(number, node, &holder);
             }
-            (Err(NotClaimed::Taken), _) => self.give_up(number, holder.user).await,
+            (Err(NotClaimed::Taken), _) => {
+                tracing::warn!(number, "a peer is somebody's already; it is left alone");
+                self.phases.remove(&number);
+                self.give_up(number, holder.user, true).await;
+            }
+            // Nobody came with the claim that it remembers, and nobody can any more: logins ended long before.
+            (Err(NotClaimed::Leased), _) => {
+                if self.give_up(number, holder.user, false).await {
+                    self.remove(number);
+                }
+            }
             (Err(NotClaimed::Failed(why)), _) => {
                 self.on_claim_failed(number, &why).await;
             }
@@ -178,13 +188,11 @@ impl Keeper {
         }
     }
 
-    /// A peer that is somebody else's, whatever our log says: who was to get it gets another one.
-    async fn give_up(&mut self, number: u64, user: String) {
-        tracing::warn!(number, "a peer is somebody's already; it is left alone");
+    /// A peer that cannot be had, whatever our log says: who was to get it gets another one. Says whether it is written down.
+    async fn give_up(&mut self, number: u64, user: String, left_alone: bool) -> bool {
         let parked = self.parked.remove(&number).unwrap_or_default();
-        self.phases.remove(&number);
-        let reason = "it was somebody's already".to_owned();
-        let gone = self.ledger.write(number, Kind::Gone(Gone { reason, left_alone: true })).await;
+        let reason = "it could not be claimed".to_owned();
+        let gone = self.ledger.write(number, Kind::Gone(Gone { reason, left_alone })).await;
         for reply in parked.entering {
             match &gone {
                 Ok(()) => self.line.push(user.clone(), reply, Instant::now()),
@@ -192,6 +200,7 @@ impl Keeper {
             }
         }
         Box::pin(self.serve_line()).await;
+        gone.is_ok()
     }
 
     /// Whether a login that was given out may still be used. One of before the last start may be, too.
