@@ -80,8 +80,8 @@ pub(crate) struct DispatcherArgs {
     /// or a free port if that is taken)
     #[arg(long, env = "CAUSEWAY_ADMIN", value_name = "ADDR:PORT|off")]
     pub(crate) admin: Option<Ui>,
-    /// The login is at https://DOMAIN and each peer at https://ID.DOMAIN, by a TLS proxy in front that sends both here
-    /// (default: http://localhost:PORT and http://ID.localhost:PORT, on this machine only)
+    /// The login is at DOMAIN and each peer at ID.DOMAIN, by a proxy with TLS in front that sends both here (default:
+    /// localhost and ID.localhost, at the port of the page and on this machine only)
     #[arg(long, env = "CAUSEWAY_DOMAIN", value_name = "D")]
     pub(crate) domain: Option<String>,
     /// A file with the keys of the cookies, one to a line, 64 hexadecimal digits each: the first one makes cookies, all are
