@@ -13,6 +13,7 @@ use proto::control::v1::{
     node_client::NodeClient,
 };
 use runtime::{rpc::connect_unix, socket_path};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -26,6 +27,10 @@ use crate::relay::until;
 /// What a page waits before it asks again.
 const PACE: Duration = Duration::from_millis(300);
 
+/// How long a pool may take to be full, and how often that is looked at.
+const PATIENCE: Duration = Duration::from_secs(300);
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
 /// A running dispatcher. Clones are the same.
 #[derive(Debug, Clone)]
 pub(super) struct Lobby {
@@ -33,7 +38,29 @@ pub(super) struct Lobby {
     /// `HOST:PORT` of the page.
     address: String,
     data: PathBuf,
-    _child: Arc<Child>,
+    _running: Arc<Running>,
+}
+
+/// Ends with the last one that holds it, and so do the peers, which would live on.
+#[derive(Debug)]
+struct Running {
+    _child: Child,
+    data: PathBuf,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let peers = self.data.join("peers").display().to_string();
+        for (process, line) in processes() {
+            if line.contains("\0peer\0")
+                && line.contains(&peers)
+                && let Some(pid) = Pid::from_raw(process)
+            {
+                // It may have ended by itself.
+                let _ = kill_process(pid, Signal::KILL);
+            }
+        }
+    }
 }
 
 /// What somebody saw who logged in, milliseconds after the click.
@@ -67,7 +94,12 @@ impl Lobby {
         .await?;
         let url = status(&channel).await?.url;
         let address = url.trim_start_matches("http://").trim_end_matches('/').to_owned();
-        Ok(Self { channel, address, data: data.to_owned(), _child: Arc::new(child) })
+        Ok(Self {
+            channel,
+            address,
+            data: data.to_owned(),
+            _running: Arc::new(Running { _child: child, data: data.to_owned() }),
+        })
     }
 
     pub(super) async fn count(&self, state: &str) -> anyhow::Result<usize> {
@@ -75,7 +107,12 @@ impl Lobby {
     }
 
     pub(super) async fn until_vacant(&self, peers: usize) -> anyhow::Result<()> {
-        until("the pool is full", async || (self.count("vacant").await.ok()? >= peers).then_some(())).await
+        let deadline = Instant::now() + PATIENCE;
+        while self.count("vacant").await? < peers {
+            ensure!(Instant::now() < deadline, "the pool of {peers} was not full within {PATIENCE:?}");
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        Ok(())
     }
 
     /// Logs somebody in who is new, as the page does.
@@ -118,13 +155,11 @@ impl Lobby {
     /// What all peers hold together, KiB: what they share counted once (proportional set size).
     pub(super) fn own_kib(&self) -> anyhow::Result<f64> {
         let mut sum = 0.0;
-        for entry in std::fs::read_dir("/proc")?.filter_map(Result::ok) {
-            let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
-            let line = String::from_utf8_lossy(&line);
+        for (process, line) in processes() {
             if !(line.contains("\0peer\0") && line.contains(&format!("http://{}/", self.address))) {
                 continue;
             }
-            let rollup = std::fs::read_to_string(entry.path().join("smaps_rollup"))?;
+            let rollup = std::fs::read_to_string(format!("/proc/{process}/smaps_rollup"))?;
             let share = rollup.lines().find_map(|line| line.strip_prefix("Pss:")).context("no Pss")?;
             sum += share.trim().trim_end_matches(" kB").parse::<f64>()?;
         }
@@ -148,6 +183,16 @@ impl Lobby {
         }
         Ok(())
     }
+}
+
+/// All processes with their command lines.
+fn processes() -> impl Iterator<Item = (i32, String)> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
+    entries.filter_map(|entry| {
+        let process = entry.file_name().to_str()?.parse().ok()?;
+        let line = std::fs::read(entry.path().join("cmdline")).ok()?;
+        Some((process, String::from_utf8_lossy(&line).into_owned()))
+    })
 }
 
 async fn status(channel: &Channel) -> anyhow::Result<DispatcherStatusResponse> {
