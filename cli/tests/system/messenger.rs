@@ -3,6 +3,7 @@
 mod crowding;
 mod entering;
 mod failing;
+mod notifying;
 mod reading;
 mod talking;
 mod trusting;
