@@ -110,6 +110,8 @@ pub(crate) struct DispatcherTable {
     pub(crate) forget: Option<Retain>,
     pub(crate) logins_per_minute: Option<u32>,
     pub(crate) bridge: Vec<String>,
+    #[serde(deserialize_with = "node_ids")]
+    pub(crate) fellow: Vec<NodeId>,
     pub(crate) peer_listen: Option<IpAddr>,
     pub(crate) interface: Vec<String>,
     pub(crate) discovery_port: Option<u16>,

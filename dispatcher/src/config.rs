@@ -1,6 +1,13 @@
 //! What a dispatcher is told at its start.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
+
+use discovery::{MulticastSettings, Target};
+use identity::NodeId;
 
 /// Where the page for whoever runs the dispatcher is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,12 +48,29 @@ pub struct DispatcherConfig {
     pub logins_per_minute: u32,
     /// Where to serve metrics and health over HTTP; `None`: nowhere.
     pub metrics: Option<SocketAddr>,
+    /// The network of its peers, and how it takes part in it.
+    pub membership: Membership,
+    /// Other dispatchers that may give out its peers, as it may give out theirs.
+    pub fellows: Vec<NodeId>,
     /// Where the peers run.
     pub backend: Place,
     /// The program that is a peer, for peers that are processes.
     pub program: PathBuf,
     /// What every peer is told beside what the dispatcher tells it: `--network` and the like.
     pub peer_arguments: Vec<String>,
+}
+
+/// How the dispatcher takes part in the network of its peers: bridges have it wake who sleeps.
+#[derive(Debug, Clone)]
+pub struct Membership {
+    /// The name of the network.
+    pub network: String,
+    /// Control ports of bridges, given by a person; those that are heard are used, too.
+    pub bridges: Vec<Target>,
+    /// How others are heard; `None`: not at all.
+    pub multicast: Option<MulticastSettings>,
+    /// The address that it listens on for bridges; `None`: every one.
+    pub listen: Option<IpAddr>,
 }
 
 /// Where the peers run.
@@ -66,13 +90,18 @@ pub struct SwarmConfig {
     pub image: String,
     /// The overlay network that the peers, this dispatcher and a bridge are attached to.
     pub overlay: String,
-    /// The network of the peers, as they are told: this dispatcher greets them in it.
-    pub network: String,
 }
 
 impl DispatcherConfig {
-    /// The default configuration. `program` runs a peer when it is called with `peer`.
-    pub fn new(data: impl Into<PathBuf>, name: impl Into<String>, program: impl Into<PathBuf>) -> Self {
+    /// The default configuration, for peers of a network. `program` runs a peer when it is called with `peer`.
+    pub fn new(
+        data: impl Into<PathBuf>,
+        name: impl Into<String>,
+        network: impl Into<String>,
+        program: impl Into<PathBuf>,
+    ) -> Self {
+        let network = network.into();
+        let peer_arguments = ["--network", &network].map(String::from).to_vec();
         Self {
             data: data.into(),
             name: name.into(),
@@ -86,9 +115,16 @@ impl DispatcherConfig {
             forget: Duration::from_secs(90 * 24 * 3600),
             logins_per_minute: 30,
             metrics: None,
+            membership: Membership {
+                network,
+                bridges: Vec::new(),
+                multicast: Some(MulticastSettings::default()),
+                listen: None,
+            },
+            fellows: Vec::new(),
             backend: Place::Process,
             program: program.into(),
-            peer_arguments: Vec::new(),
+            peer_arguments,
         }
     }
 }

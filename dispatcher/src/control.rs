@@ -1,8 +1,8 @@
 //! The local control socket: what the command line asks. Whoever may open the data directory is the owner.
 
-use std::{fs, net::SocketAddr, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc};
 
-use identity::NodeId;
+use identity::{Network, NodeId};
 use proto::{
     bridge::v1::{OpenPageRequest, OpenPageResponse, PeersRequest, PeersResponse},
     control::v1::{
@@ -42,7 +42,8 @@ pub(crate) struct DispatcherControl {
     pub(crate) config: Arc<DispatcherConfig>,
     pub(crate) id: NodeId,
     pub(crate) url: String,
-    pub(crate) listen: SocketAddr,
+    /// Lines of a port's name and its address.
+    pub(crate) listening: Vec<String>,
     /// `None`: the admin page is switched off.
     pub(crate) links: Option<AdminLinks>,
     pub(crate) stop: CancellationToken,
@@ -96,15 +97,15 @@ impl Node for DispatcherControl {
             node_id: self.id.to_bytes(),
             kind: NodeKind::Dispatcher.into(),
             name: self.config.name.clone(),
-            network: None,
+            network: Some(Network::named(&self.config.membership.network).to_proto()),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            listening: vec![format!("page {}", self.listen)],
+            listening: self.listening.clone(),
             process_id: std::process::id(),
         }))
     }
 
     async fn peers(&self, _: Request<PeersRequest>) -> Result<Response<PeersResponse>, Status> {
-        Err(Status::unimplemented("a dispatcher is in no network; ask one of its peers, or a bridge"))
+        Err(Status::unimplemented("a dispatcher does not tell of others; ask one of its peers, or a bridge"))
     }
 
     async fn stop(&self, _: Request<StopRequest>) -> Result<Response<StopResponse>, Status> {
@@ -128,6 +129,7 @@ impl Dispatcher for DispatcherControl {
             url: self.url.clone(),
             pool: count(self.config.pool),
             max_peers: count(self.config.max_peers),
+            listening: self.listening.clone(),
             ..DispatcherStatusResponse::default()
         };
         Ok(Response::new(told(view, about)))

@@ -2,6 +2,7 @@
 
 use std::{fs, net::SocketAddr, path::PathBuf, sync::Arc};
 
+use discovery::{Announcer, Discovery};
 use identity::{NodeId, tls::Identity};
 use prometheus_client::registry::Registry;
 use runtime::{
@@ -21,10 +22,11 @@ use crate::{
     control::{self, DispatcherControl},
     cookie::Keys,
     error::StartError,
-    keeper::Keeper,
+    keeper::{Keeper, Kept},
     ledger::Ledger,
     limits::SHUTDOWN_GRACE,
     metrics::Metrics,
+    network::Ground,
     web::{self, Address, Pace, PassOn, Web},
 };
 
@@ -46,6 +48,7 @@ pub struct Dispatcher {
     url: String,
     socket: PathBuf,
     group: TaskGroup,
+    discovery: Discovery,
     stop: CancellationToken,
 }
 
@@ -55,27 +58,39 @@ impl Dispatcher {
     /// # Errors
     /// [`StartError`] says why not, and what to do. Nothing runs then.
     pub async fn start(config: DispatcherConfig) -> Result<Self, StartError> {
-        let open = {
-            let (data, keys) = (config.data.clone(), config.keys.clone());
-            move || -> Result<_, StartError> {
-                let own = Identity::load_or_create(&data)?;
-                let ledger = Ledger::open(&data.join(STORE))?;
-                Ok((own, ledger, Keys::load(keys.as_deref(), &data)?))
-            }
-        };
-        let opened = tokio::task::spawn_blocking(open).await;
-        let (own, ledger, keys) =
-            opened.map_err(|error| StartError::io(&config.data)(std::io::Error::other(error)))??;
+        let config = Arc::new(config);
+        let opening = Arc::clone(&config);
+        let opened = tokio::task::spawn_blocking(move || Opened::open(&opening)).await;
+        let opened = opened.map_err(|error| StartError::io(&config.data)(std::io::Error::other(error)))??;
+        let group = TaskGroup::new();
+        let outcome = Self::assemble(config, opened, &group).await;
+        if outcome.is_err() {
+            group.abort();
+        }
+        outcome
+    }
+
+    async fn assemble(
+        config: Arc<DispatcherConfig>,
+        opened: Opened,
+        group: &TaskGroup,
+    ) -> Result<Self, StartError> {
+        let Opened { own, ledger, keys, ground } = opened;
         let (listener, listen) = listen(&config)?;
         let admin = listen_for_admin(config.admin)?;
         let address = Address::new(config.domain.as_deref(), listen.port());
-        let (group, metrics) = (TaskGroup::new(), Metrics::default());
-        let backend = backend(&config, &own, &address, &group);
+        let metrics = Metrics::default();
+        let backend = backend(&config, ground.announcer(), &address, group);
         let (id, url, key) = (own.id(), address.login(), own.key().clone());
-        serve_metrics(&config, &group, (&metrics, ledger.health()))?;
-        let config = Arc::new(config);
+        serve_metrics(&config, group, (&metrics, ledger.health()))?;
+        let mut listening = vec![format!("page {listen}")];
+        listening.extend(ground.listening());
         let parts = (ledger, backend);
-        let commands = Keeper::spawn(parts, own.clone(), Arc::clone(&config), (&group, metrics.clone()));
+        let Kept { commands, sleeping } =
+            Keeper::spawn(parts, own.clone(), Arc::clone(&config), (group, metrics.clone()));
+        let node = ground.look_around(&config.membership, &own, group);
+        node.tell_who_sleeps(sleeping, group);
+        ground.serve(&node, &config.fellows, commands.clone(), group).await?;
         let web = Web {
             commands: commands.clone(),
             keys,
@@ -86,20 +101,20 @@ impl Dispatcher {
             metrics,
             forget: days(config.forget).into(),
         };
-        web::serve(&group, listener, web);
+        web::serve(group, listener, web);
         let stop = CancellationToken::new();
         let links = admin.as_ref().map(|(_, address)| AdminLinks::new(key, *address));
         if let (Some((listener, _)), Some(links)) = (admin, &links) {
             let about = json!({ "name": config.name, "url": url, "max_peers": config.max_peers });
-            admin::serve(&group, listener, links, (commands.clone(), about));
+            admin::serve(group, listener, links, (commands.clone(), about));
         }
         let (told, stopped) = (url.clone(), stop.clone());
-        let service = DispatcherControl { commands, config, id, url: told, listen, links, stop: stopped };
+        let service = DispatcherControl { commands, config, id, url: told, listening, links, stop: stopped };
         let socket =
             socket_path::prepare(&service.config.data).map_err(StartError::io(&service.config.data))?;
-        control::serve(&group, &socket, service).await?;
+        control::serve(group, &socket, service).await?;
         tracing::info!(%id, url, "dispatcher started");
-        Ok(Self { id, url, socket, group, stop })
+        Ok(Self { id, url, socket, group: group.clone(), discovery: node.discovery, stop })
     }
 
     /// The node id.
@@ -119,6 +134,7 @@ impl Dispatcher {
 
     /// Ends in good order. The peers run on, and are found again by the next start.
     pub async fn shutdown(self) {
+        self.discovery.shutdown().await;
         if !self.group.shutdown(SHUTDOWN_GRACE).await {
             tracing::warn!("some tasks did not end in time and were dropped");
         }
@@ -133,13 +149,35 @@ impl Drop for Dispatcher {
     }
 }
 
+/// What is on the disk, and the ports of the network.
+struct Opened {
+    own: Identity,
+    ledger: Ledger,
+    keys: Keys,
+    ground: Ground,
+}
+
+impl Opened {
+    /// Blocks on the disk.
+    fn open(config: &DispatcherConfig) -> Result<Self, StartError> {
+        let data = &config.data;
+        let own = Identity::load_or_create(data)?;
+        let ledger = Ledger::open(&data.join(STORE))?;
+        let keys = Keys::load(config.keys.as_deref(), data)?;
+        let ground = Ground::take((data, &config.name), &config.membership, &own)?;
+        Ok(Self { own, ledger, keys, ground })
+    }
+}
+
 fn backend(
     config: &DispatcherConfig,
-    own: &Identity,
+    announcer: Announcer,
     address: &Address,
     group: &TaskGroup,
 ) -> Arc<dyn Backend> {
-    let mut arguments = vec!["--obey".to_owned(), own.id().to_string(), "--login".into(), address.login()];
+    let obeyed = [announcer.id()].into_iter().chain(config.fellows.iter().copied());
+    let mut arguments: Vec<_> = obeyed.flat_map(|id| ["--obey".to_owned(), id.to_string()]).collect();
+    arguments.extend(["--login".into(), address.login()]);
     arguments.extend(config.domain.iter().flat_map(|domain| ["--ui-domain".to_owned(), domain.clone()]));
     arguments.extend(config.peer_arguments.iter().cloned());
     match &config.backend {
@@ -150,7 +188,7 @@ fn backend(
             arguments,
             group: group.clone(),
         }),
-        Place::Swarm(swarm) => Swarm::spawn(swarm, (own, &config.name), arguments, group),
+        Place::Swarm(swarm) => Swarm::spawn(swarm, announcer, arguments, group),
     }
 }
 

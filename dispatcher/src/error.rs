@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use identity::tls::IdentityError;
+use identity::{InvalidRecord, keyfile::KeyFileError, tls::IdentityError};
 use runtime::rpc::BindError;
 use storage::{LogError, OpenError, ReadError};
 
@@ -13,6 +13,15 @@ pub enum StartError {
     /// The identity.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// What it says of itself: its name is too long.
+    #[error("this dispatcher cannot be announced: {0}; choose another --name or --network")]
+    Record(#[from] InvalidRecord),
+    /// The identity's folder.
+    #[error(transparent)]
+    Start(#[from] KeyFileError),
+    /// The certificate, which this program made itself.
+    #[error("the certificate in the data directory cannot be used: {0}")]
+    Certificate(String),
     /// The store.
     #[error(transparent)]
     Store(#[from] OpenError),

@@ -24,7 +24,7 @@ use proto::{
 use runtime::{Backoff, TaskGroup};
 use storage::AppendError;
 use tokio::{
-    sync::{Semaphore, mpsc, oneshot},
+    sync::{Semaphore, mpsc, oneshot, watch},
     time::{MissedTickBehavior, interval},
 };
 use tonic::Status;
@@ -37,6 +37,7 @@ use crate::{
     ledger::Ledger,
     limits::{COMMANDS, MAKE_AGAIN, MAX_STARTS},
     metrics::Metrics,
+    network::{Records, Sleeping},
 };
 
 /// Between two rounds of what is to be done without being asked.
@@ -50,10 +51,10 @@ pub(crate) enum Command {
         user: String,
         reply: oneshot::Sender<Entry>,
     },
-    /// Where the page of a peer is; one that sleeps is woken. `None`: there is no such peer.
+    /// Where a peer is; one that sleeps is woken.
     Route {
         node: NodeId,
-        reply: oneshot::Sender<Option<Running>>,
+        reply: oneshot::Sender<Result<Running, Absent>>,
     },
     Status {
         reply: oneshot::Sender<View>,
@@ -85,6 +86,15 @@ pub(crate) enum Entry {
     Refused { why: String, retry: Duration },
 }
 
+/// Why a peer cannot be reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Absent {
+    /// It is not kept here, or not any more.
+    Unknown,
+    /// It does not start: a sentence for a person.
+    Broken(String),
+}
+
 /// How everything is.
 #[derive(Debug, Default)]
 pub(crate) struct View {
@@ -102,11 +112,13 @@ enum Phase {
 }
 
 /// When a running peer is looked at.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Look {
     next: Instant,
     under_way: bool,
     failed: u32,
+    /// What the peer last said of itself.
+    records: Option<Box<Records>>,
 }
 
 /// What a task reports.
@@ -140,9 +152,17 @@ pub(crate) struct Keeper {
     make_again: Backoff,
     next_make: Instant,
     starts: Arc<Semaphore>,
+    /// What bridges are to be told.
+    sleeping: watch::Sender<Sleeping>,
     done: mpsc::Sender<Done>,
     group: TaskGroup,
     metrics: Metrics,
+}
+
+/// How a keeper is asked, and what it tells.
+pub(crate) struct Kept {
+    pub(crate) commands: mpsc::Sender<Command>,
+    pub(crate) sleeping: watch::Receiver<Sleeping>,
 }
 
 impl Keeper {
@@ -152,7 +172,8 @@ impl Keeper {
         own: Identity,
         config: Arc<DispatcherConfig>,
         (group, metrics): (&TaskGroup, Metrics),
-    ) -> mpsc::Sender<Command> {
+    ) -> Kept {
+        let (sleeping, told) = watch::channel(Sleeping::default());
         let (commands, commanded) = mpsc::channel(COMMANDS);
         let (done, reports) = mpsc::channel(COMMANDS);
         let keeper = Self {
@@ -170,12 +191,13 @@ impl Keeper {
             make_again: Backoff::new(MAKE_AGAIN.0, MAKE_AGAIN.1),
             next_make: Instant::now(),
             starts: Arc::new(Semaphore::new(MAX_STARTS)),
+            sleeping,
             done,
             group: group.clone(),
             metrics,
         };
         group.spawn(tracing::info_span!("keeper"), keeper.run(commanded, reports));
-        commands
+        Kept { commands, sleeping: told }
     }
 
     async fn run(mut self, mut commands: mpsc::Receiver<Command>, mut reports: mpsc::Receiver<Done>) {
@@ -193,6 +215,7 @@ impl Keeper {
             }
             self.fill_pool().await;
             self.count();
+            self.tell_who_sleeps();
         }
     }
 

@@ -15,6 +15,7 @@
 //! | `keeper` | the one owner of the kept peers |
 //! | `ledger`, `register` | what is on the disk, and what it folds to |
 //! | `backend` | where the peers run |
+//! | `network` | the dispatcher as a node: bridges tell it whom to wake, and hear from it who sleeps |
 //! | `claims` | what is asked of a peer |
 //! | `cookie` | who a browser belongs to |
 //! | `web` | the page, the login, and the pages of the peers |
@@ -26,8 +27,7 @@
 //! # #[tokio::main(flavor = "multi_thread", worker_threads = 1)] async fn main() -> Result<(), dispatcher::StartError> {
 //! use dispatcher::{Dispatcher, DispatcherConfig};
 //!
-//! let mut config = DispatcherConfig::new("/var/lib/causeway/dispatcher", "lobby", "/usr/bin/causeway");
-//! config.peer_arguments = ["--network", "cloud"].map(String::from).to_vec();
+//! let config = DispatcherConfig::new("/var/lib/causeway/dispatcher", "lobby", "cloud", "/usr/bin/causeway");
 //! let dispatcher = Dispatcher::start(config).await?;
 //! println!("people log in at {}", dispatcher.url());
 //! # dispatcher.shutdown().await; Ok(()) }
@@ -45,9 +45,10 @@ mod keeper;
 mod ledger;
 pub mod limits;
 mod metrics;
+mod network;
 mod register;
 mod web;
 
-pub use config::{AdminPage, DispatcherConfig, Place, SwarmConfig};
+pub use config::{AdminPage, DispatcherConfig, Membership, Place, SwarmConfig};
 pub use dispatcher::Dispatcher;
 pub use error::StartError;

@@ -34,6 +34,14 @@ pub const VISIT_PACE: Duration = Duration::from_secs(600);
 pub const RELEASE_AFTER: Duration = Duration::from_secs(150);
 /// How long a request to a peer that sleeps may wait for it.
 pub const WAKE_TIMEOUT: Duration = Duration::from_secs(20);
+/// The largest request of a bridge that wants a peer woken: an id.
+pub const MAX_WAKE_BYTES: usize = 1_024;
+/// How long a bridge may take to connect, and then to answer.
+pub const BRIDGE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Bridges are told again who sleeps: one that was restarted forgets.
+pub const TELL_BRIDGES_EVERY: Duration = Duration::from_secs(60);
+/// A bridge that could not be told is told again after this time.
+pub const TELL_BRIDGE_AGAIN: Duration = Duration::from_secs(2);
 /// Connections to the page and, through it, to the pages of peers.
 pub const MAX_CONNECTIONS: usize = 4_096;
 /// Addresses whose logins are counted; beyond, all others share one count.

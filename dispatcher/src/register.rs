@@ -1,9 +1,14 @@
 //! Which peers there are, and whose they are: what the log folds to.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use identity::NodeId;
 use proto::hosting::v1::{Event, event::Kind};
+
+use crate::network::Records;
 
 /// The folded log.
 #[derive(Debug, Default)]
@@ -17,13 +22,15 @@ pub(crate) struct Register {
 }
 
 /// A peer.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Kept {
     /// Known once it has run.
     pub(crate) node: Option<NodeId>,
     pub(crate) holder: Option<Holder>,
     /// It was stopped on purpose.
     pub(crate) asleep: bool,
+    /// While it sleeps: what it last said of itself.
+    pub(crate) records: Option<Arc<Records>>,
     pub(crate) made_s: u64,
     pub(crate) visited_s: u64,
 }
@@ -80,8 +87,10 @@ impl Register {
                 }
             }
             Kind::Visited(_) => kept.visited_s = at_s,
-            Kind::Asleep(_) => kept.asleep = true,
-            Kind::Woken(_) => kept.asleep = false,
+            Kind::Asleep(asleep) => {
+                (kept.asleep, kept.records) = (true, Records::kept(asleep).map(Arc::new));
+            }
+            Kind::Woken(_) => (kept.asleep, kept.records) = (false, None),
             Kind::Made(_) | Kind::Gone(_) => {}
         }
     }

@@ -8,8 +8,9 @@ mod entrance;
 mod kept;
 mod service;
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
+use discovery::Announcer;
 use identity::NodeId;
 use runtime::web::Gate;
 use tokio::sync::mpsc;
@@ -57,8 +58,14 @@ impl Kept {
         *self.arbiter.vacancy().borrow()
     }
 
-    pub(crate) fn service(&self, commands: mpsc::Sender<Command>) -> ClaimService {
-        ClaimService { arbiter: self.arbiter.clone(), commands, idleness: self.idleness.clone() }
+    pub(crate) fn service(
+        &self,
+        commands: mpsc::Sender<Command>,
+        announcer: Announcer,
+        page: Option<SocketAddr>,
+    ) -> ClaimService {
+        let (arbiter, idleness) = (self.arbiter.clone(), self.idleness.clone());
+        ClaimService { arbiter, commands, idleness, announcer, page }
     }
 
     pub(crate) fn entrance(self, gate: Gate) -> Entrance {

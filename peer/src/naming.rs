@@ -59,7 +59,7 @@ impl Naming {
         self.keep(name).map_err(|error| {
             Status::resource_exhausted(format!("the name could not be stored, and stays as it was: {error}"))
         })?;
-        let told = self.announce(&before, Saying { name, ..Saying::of(&before) });
+        let told = self.announce(&before, &Saying { name, ..Saying::of(&before) });
         told.map_err(|error| Status::internal(error.to_string()))?;
         tracing::info!(name, "the name was changed");
         Ok(true)
@@ -70,10 +70,10 @@ impl Naming {
         let _turn = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.announcer.description();
         let saying = Saying { vacant, ..Saying::of(&before) };
-        if saying == Saying::of(&before) { Ok(()) } else { self.announce(&before, saying) }
+        if saying == Saying::of(&before) { Ok(()) } else { self.announce(&before, &saying) }
     }
 
-    fn announce(&self, before: &Description, saying: Saying<'_>) -> Result<(), InvalidRecord> {
+    fn announce(&self, before: &Description, saying: &Saying<'_>) -> Result<(), InvalidRecord> {
         let after = record::changed(&self.data, self.announcer.identity(), before, saying)?;
         self.announcer.set_description(after)
     }

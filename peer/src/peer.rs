@@ -104,7 +104,7 @@ impl Peer {
             notes: Notes { cut, unkept: unkept.spawn(&work) },
         };
         let asked = spawn_actor(parts, book, arrived, discovered);
-        let claims = kept.as_ref().map(|kept| kept.service(asked.commands.clone()));
+        let claims = kept.as_ref().map(|kept| asked.claims(kept, addresses));
         server::serve_secure(&servers, secure, &identity, (ChatService::server(id, incoming), claims))?;
         let (keeping, end) = (keeper.clone().keep_up(asked.reader.changes()), work.token().clone());
         work.spawn(tracing::debug_span!("checkpoint"), async move {

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use identity::{Description, InvalidRecord, tls::Identity};
+use identity::{Description, InvalidRecord, NodeId, keepers, tls::Identity};
 use prost::Message as _;
 use proto::node::v1::{self as node, NodeKind, Signed};
 
@@ -11,17 +11,23 @@ use crate::{error::StartError, hosting::VACANT};
 const FILE: &str = "description";
 
 /// What a peer says of itself that may change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Saying<'a> {
     pub(crate) name: &'a str,
     /// A dispatcher keeps it, and it is nobody's yet.
     pub(crate) vacant: bool,
+    /// The dispatchers that keep it, and wake it when it sleeps.
+    pub(crate) keepers: Vec<NodeId>,
 }
 
 impl<'a> Saying<'a> {
     /// What a description says.
     pub(crate) fn of(description: &'a Description) -> Self {
-        Self { name: description.name(), vacant: description.attribute(VACANT).is_some() }
+        Self {
+            name: description.name(),
+            vacant: description.attribute(VACANT).is_some(),
+            keepers: description.keepers().collect(),
+        }
     }
 }
 
@@ -46,7 +52,7 @@ pub(crate) fn describe(
     }
     // The start's number grows past a lost or restored file.
     let sequence = before.map_or(start, |old| start.max(old.sequence() + 1));
-    Ok(sign(data, identity, saying, sequence)?)
+    Ok(sign(data, identity, &saying, sequence)?)
 }
 
 /// The description of a peer that says something else from now on.
@@ -54,7 +60,7 @@ pub(crate) fn changed(
     data: &Path,
     identity: &Identity,
     before: &Description,
-    saying: Saying<'_>,
+    saying: &Saying<'_>,
 ) -> Result<Description, InvalidRecord> {
     sign(data, identity, saying, before.sequence() + 1)
 }
@@ -62,17 +68,18 @@ pub(crate) fn changed(
 fn sign(
     data: &Path,
     identity: &Identity,
-    saying: Saying<'_>,
+    saying: &Saying<'_>,
     sequence: u64,
 ) -> Result<Description, InvalidRecord> {
     let path = data.join(FILE);
+    let attributes = saying.vacant.then(vacant).into_iter().chain(keepers(&saying.keepers));
     let description = Description::sign(
         identity.key(),
         node::Description {
             kind: NodeKind::Peer.into(),
             name: saying.name.to_owned(),
             sequence,
-            attributes: saying.vacant.then(vacant).into_iter().collect(),
+            attributes: attributes.collect(),
             certificate: identity.certificate().clone(),
             ..node::Description::default()
         },
@@ -92,7 +99,7 @@ mod tests {
     use super::*;
 
     fn saying(name: &str, vacant: bool) -> Saying<'_> {
-        Saying { name, vacant }
+        Saying { name, vacant, keepers: Vec::new() }
     }
 
     #[test]
@@ -105,5 +112,10 @@ mod tests {
         assert!(renamed.sequence() > first.sequence());
         let vacant = describe(data.path(), &identity, saying("annette", true), 2).unwrap();
         assert!(vacant.sequence() > renamed.sequence() && vacant.attribute(VACANT).is_some());
+        let keeper = Identity::ephemeral().unwrap().id();
+        let kept = Saying { keepers: vec![keeper], ..saying("annette", true) };
+        let kept = describe(data.path(), &identity, kept, 2).unwrap();
+        assert_eq!(kept.keepers().collect::<Vec<_>>(), [keeper]);
+        assert!(kept.sequence() > vacant.sequence());
     }
 }

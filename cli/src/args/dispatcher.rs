@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
+use identity::NodeId;
 
 use super::{
     DataArgs, ReadArgs,
@@ -103,7 +104,11 @@ pub(crate) struct DispatcherArgs {
     /// Logins of new people from one address in a minute; 0: as many as come (default: 30)
     #[arg(long, env = "CAUSEWAY_LOGINS_PER_MINUTE", value_name = "N")]
     pub(crate) logins_per_minute: Option<u32>,
-    /// The control port of a bridge, for its peers, where multicast does not work; repeatable
+    /// The id of another dispatcher, in the same network: each of the two may give out peers of the other, and gets people of
+    /// the other to theirs; they share --keys, and name each other; repeatable
+    #[arg(long = "fellow", env = "CAUSEWAY_FELLOW", value_name = "NODEID", value_delimiter = ',')]
+    pub(crate) fellows: Vec<NodeId>,
+    /// The control port of a bridge, for itself and its peers, where multicast does not work; repeatable
     #[arg(
         long = "bridge",
         env = "CAUSEWAY_BRIDGE",
@@ -111,13 +116,13 @@ pub(crate) struct DispatcherArgs {
         value_delimiter = ','
     )]
     pub(crate) bridges: Vec<String>,
-    /// The address that its peers listen on (default: every address)
+    /// The address that it and its peers listen on for other nodes (default: every address)
     #[arg(long, env = "CAUSEWAY_PEER_LISTEN", value_name = "ADDR")]
     pub(crate) peer_listen: Option<std::net::IpAddr>,
-    /// Interfaces for its peers to be found on; repeatable (default: all that are up)
+    /// Interfaces for it and its peers to be found on; repeatable (default: all that are up)
     #[arg(long = "interface", env = "CAUSEWAY_INTERFACE", value_name = "IF", value_delimiter = ',')]
     pub(crate) interfaces: Vec<String>,
-    /// The UDP port of discovery, for its peers
+    /// The UDP port of discovery, for it and its peers
     #[arg(long, env = "CAUSEWAY_DISCOVERY_PORT", value_name = "PORT")]
     pub(crate) discovery_port: Option<u16>,
     /// Where /metrics and /healthz are served (default: nowhere)

@@ -95,6 +95,7 @@ pub(super) fn object(status: &DispatcherStatusResponse) -> Value {
         "name": status.name,
         "kind": "dispatcher",
         "url": status.url,
+        "listening": status.listening,
         "pool": status.pool,
         "max_peers": status.max_peers,
         "waiting": status.waiting,
@@ -111,6 +112,7 @@ pub(super) fn lines(status: &DispatcherStatusResponse) -> Vec<String> {
         format!("dispatcher {}, version {}", status.name, status.version),
         format!("id         {}", output::id(&status.node_id)),
         format!("login      {}", status.url),
+        format!("listening  {}", status.listening.join(", ")),
         format!(
             "peers      {} held, {} asleep, {} vacant (of {} wanted), {} of {} in all",
             count("held"),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use dispatcher::{AdminPage, DispatcherConfig, Place, SwarmConfig};
+use identity::MAX_KEEPERS;
 
 use super::{data_of, first, host_name, network, targets, usage};
 use crate::{
@@ -24,7 +25,7 @@ pub(crate) fn dispatcher(args: DispatcherArgs, file: DispatcherTable) -> anyhow:
     let data = data_of(args.data.or(file.data), Kind::Dispatcher, &name)?;
     let program =
         std::env::current_exe().context("cannot tell which program this is, to start peers with")?;
-    let mut config = DispatcherConfig::new(data, name, program);
+    let mut config = DispatcherConfig::new(data, name, network, program);
     config.listen = args.listen.or(file.listen);
     config.admin = match args.admin.or(file.admin) {
         Some(Ui::At(address)) => AdminPage::At(address),
@@ -44,18 +45,29 @@ pub(crate) fn dispatcher(args: DispatcherArgs, file: DispatcherTable) -> anyhow:
         args.logins_per_minute.or(file.logins_per_minute).unwrap_or(config.logins_per_minute);
     config.metrics = args.metrics_listen.or(file.metrics_listen);
     let bridges = first(args.bridges, file.bridge);
-    targets(&bridges)?;
+    config.membership.bridges = targets(&bridges)?;
     let (image, overlay) = (args.image.or(file.image), args.overlay.or(file.overlay));
-    config.backend = place(args.backend.or(file.backend), (image, overlay), &network)?;
-    config.peer_arguments = vec!["--network".into(), network];
-    let repeated = [("--bridge", bridges), ("--interface", first(args.interfaces, file.interface))];
+    config.backend = place(args.backend.or(file.backend), (image, overlay))?;
+    config.fellows = first(args.fellows, file.fellow);
+    if config.fellows.len() >= MAX_KEEPERS {
+        return Err(usage(format!("a peer obeys at most {MAX_KEEPERS} dispatchers, this one included")));
+    }
+    let interfaces = first(args.interfaces, file.interface);
+    if let Some(multicast) = &mut config.membership.multicast {
+        multicast.interfaces.clone_from(&interfaces);
+    }
+    let repeated = [("--bridge", bridges), ("--interface", interfaces)];
     for (option, values) in repeated {
         config.peer_arguments.extend(values.into_iter().flat_map(|value| [option.to_owned(), value]));
     }
     if let Some(address) = args.peer_listen.or(file.peer_listen) {
+        config.membership.listen = Some(address);
         config.peer_arguments.extend(["--listen".to_owned(), address.to_string()]);
     }
     if let Some(port) = args.discovery_port.or(file.discovery_port) {
+        if let Some(multicast) = &mut config.membership.multicast {
+            multicast.port = port;
+        }
         config.peer_arguments.extend(["--discovery-port".to_owned(), port.to_string()]);
     }
     Ok(config)
@@ -64,12 +76,11 @@ pub(crate) fn dispatcher(args: DispatcherArgs, file: DispatcherTable) -> anyhow:
 fn place(
     backend: Option<Backend>,
     (image, overlay): (Option<String>, Option<String>),
-    network: &str,
 ) -> anyhow::Result<Place> {
     match (backend, overlay) {
         (Some(Backend::Swarm), Some(overlay)) => {
             let image = image.unwrap_or_else(|| IMAGE.to_owned());
-            Ok(Place::Swarm(SwarmConfig { image, overlay, network: network.to_owned() }))
+            Ok(Place::Swarm(SwarmConfig { image, overlay }))
         }
         (Some(Backend::Swarm), None) => Err(usage(
             "which overlay network are the peers to be attached to? Name it with --overlay; `docker network create \

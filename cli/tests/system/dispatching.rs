@@ -2,6 +2,7 @@
 
 mod browsing;
 mod crowding;
+mod dozing;
 mod killing;
 mod mending;
 mod operating;

@@ -6,6 +6,7 @@ use std::{collections::BTreeSet, net::SocketAddr};
 use identity::tls::Identity;
 use proto::{
     bridge::v1::{ExplainRequest, StatusRequest, control_client::ControlClient},
+    claim::v1::{WakeRequest, waker_client::WakerClient},
     control::v1::{
         AboutRequest, MessengerStatusRequest, bridge_client::BridgeClient, messenger_client::MessengerClient,
         node_client::NodeClient,
@@ -30,7 +31,7 @@ use tonic_reflection::pb::v1::{
     server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
 };
 
-use crate::support::{GENEROUS, Node, Towns, raw::channel_to};
+use crate::support::{GENEROUS, Lobby, Node, Towns, raw::channel_to};
 
 /// How messages may come.
 const ENCODINGS: [Option<CompressionEncoding>; 3] = [None, Some(Gzip), Some(Zstd)];
@@ -161,5 +162,24 @@ fn every_port_of_a_peer_but_the_one_for_talking_tells_what_it_serves() {
         let (names, health) = (reflected(&secure, None).await, health_of(&secure, "", None).await);
         assert_eq!(names.unwrap_err().code(), Code::Unimplemented);
         assert_eq!(health.unwrap_err().code(), Code::Unimplemented);
+    });
+}
+
+#[test]
+fn every_port_of_a_dispatcher_tells_what_it_serves_and_strangers_wake_nobody() {
+    let lobby = Lobby::start("services", &["--pool", "0", "--peer-listen", "127.0.0.1"]);
+    let dispatcher = &lobby.dispatcher;
+    run(async {
+        let (waking, greeting) = (tls(dispatcher, "secure").await, plain(dispatcher, "greeting").await);
+        assert_tells("secure", &waking, &["causeway.claim.v1.Waker"]).await;
+        assert_tells("greeting", &greeting, &["causeway.greeting.v1.Greeting"]).await;
+        assert_greets("greeting", &greeting).await;
+        let own = ["causeway.control.v1.Dispatcher", "causeway.control.v1.Node"];
+        assert_tells("the local socket", &local(dispatcher).await, &own).await;
+        for encoding in ENCODINGS {
+            let request = WakeRequest { node_id: vec![7; 32].into() };
+            let refused = client!(WakerClient, waking, encoding).wake(request).await.unwrap_err();
+            assert_eq!(refused.code(), Code::PermissionDenied, "{refused}");
+        }
     });
 }

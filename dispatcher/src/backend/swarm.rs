@@ -12,7 +12,8 @@ mod trouble;
 
 use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 
-use identity::{NodeId, tls::Identity};
+use discovery::Announcer;
+use identity::NodeId;
 use runtime::{Backoff, TaskGroup};
 use tokio::{
     sync::watch,
@@ -45,19 +46,19 @@ impl Swarm {
     /// Listens to Docker from now on, and goes on trying while it is away. `arguments` is what every peer is told.
     pub(crate) fn spawn(
         config: &SwarmConfig,
-        (own, name): (&Identity, &str),
+        announcer: Announcer,
         arguments: Vec<String>,
         group: &TaskGroup,
     ) -> Arc<Self> {
         let swarm = Arc::new(Self {
             engine: Engine::default(),
             shape: Shape {
-                owner: own.id(),
+                owner: announcer.id(),
                 image: config.image.clone(),
                 overlay: config.overlay.clone(),
                 arguments,
             },
-            greeter: Greeter::new(own, name, &config.network),
+            greeter: Greeter(announcer),
             seen: watch::Sender::default(),
         });
         let (following, end) = (Arc::clone(&swarm), group.clone());

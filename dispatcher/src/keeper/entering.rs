@@ -8,7 +8,7 @@ use proto::hosting::v1::{Claimed, Gone, Released, event::Kind};
 use storage::AppendError;
 use tokio::sync::oneshot;
 
-use super::{Done, Entry, Keeper, Phase};
+use super::{Absent, Done, Entry, Keeper, Phase};
 use crate::{
     backend::Running,
     claims::{self, NotClaimed},
@@ -31,7 +31,7 @@ struct Waiting {
 #[derive(Debug, Default)]
 pub(super) struct Parked {
     entering: Vec<oneshot::Sender<Entry>>,
-    routed: Vec<oneshot::Sender<Option<Running>>>,
+    routed: Vec<oneshot::Sender<Result<Running, Absent>>>,
     claiming: bool,
     /// Claims in a row that were not answered.
     failed: u32,
@@ -83,9 +83,13 @@ impl Keeper {
         self.serve_line().await;
     }
 
-    pub(super) async fn handle_route(&mut self, node: &NodeId, reply: oneshot::Sender<Option<Running>>) {
+    pub(super) async fn handle_route(
+        &mut self,
+        node: &NodeId,
+        reply: oneshot::Sender<Result<Running, Absent>>,
+    ) {
         let Some(number) = self.ledger.register().of_node(node) else {
-            let _ = reply.send(None);
+            let _ = reply.send(Err(Absent::Unknown));
             return;
         };
         self.parked.entry(number).or_default().routed.push(reply);
@@ -119,7 +123,7 @@ impl Keeper {
         let running = *running;
         let Some(parked) = self.parked.get_mut(&number) else { return };
         for reply in parked.routed.drain(..) {
-            let _ = reply.send(Some(running));
+            let _ = reply.send(Ok(running));
         }
         let holder = self.ledger.register().kept(number).and_then(|kept| kept.holder.clone());
         match holder {
@@ -221,8 +225,14 @@ impl Keeper {
     pub(super) fn refuse(&mut self, number: u64, entry: &Entry) {
         let parked = self.parked.remove(&number).unwrap_or_default();
         parked.entering.into_iter().for_each(|reply| drop(reply.send(entry.clone())));
+        let absent = match entry {
+            Entry::Refused { why, .. } if self.ledger.register().kept(number).is_some() => {
+                Absent::Broken(why.clone())
+            }
+            _ => Absent::Unknown,
+        };
         for reply in parked.routed {
-            let _ = reply.send(None);
+            let _ = reply.send(Err(absent.clone()));
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use proto::{
     claim::v1::HolderResponse,
-    hosting::v1::{Asleep, Gone, Redeemed, Visited, event::Kind},
+    hosting::v1::{Gone, Redeemed, Visited, event::Kind},
 };
 
 use super::{Done, Keeper, Phase};
@@ -12,6 +12,7 @@ use crate::{
     claims,
     ledger::now_s,
     limits::{LOOK_EVERY, MAX_FAILED_LOOKS, RELEASE_AFTER, VISIT_PACE},
+    network::Records,
 };
 
 impl Keeper {
@@ -65,6 +66,9 @@ impl Keeper {
         match outcome {
             Ok(seen) => {
                 look.failed = 0;
+                if let Some(records) = Records::told(&seen) {
+                    look.records = Some(Box::new(records));
+                }
                 self.on_seen(number, &seen).await;
             }
             Err(why) => {
@@ -114,7 +118,12 @@ impl Keeper {
     }
 
     pub(super) async fn put_to_sleep(&mut self, number: u64) {
-        match self.ledger.write(number, Kind::Asleep(Asleep {})).await {
+        let records = match self.phases.get(&number) {
+            Some(Phase::Running(_, look)) => look.records.as_deref(),
+            _ => None,
+        };
+        let asleep = records.map(Records::to_keep).unwrap_or_default();
+        match self.ledger.write(number, Kind::Asleep(asleep)).await {
             Ok(()) => {
                 tracing::debug!(number, "a peer is put to sleep");
                 self.stop(number);

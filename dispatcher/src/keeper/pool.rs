@@ -65,6 +65,7 @@ impl Keeper {
             // Deleted meanwhile.
             return self.remove(number);
         };
+        let is_held = kept.holder.is_some();
         if kept.node != Some(running.node) {
             let known = Known { node_id: running.node.to_bytes() };
             if let Err(error) = self.ledger.write(number, Kind::Known(known)).await {
@@ -77,7 +78,9 @@ impl Keeper {
         self.trouble.remove(&number);
         self.trouble.remove(&0);
         self.make_again.reset();
-        let look = Look { next: Instant::now() + LOOK_EVERY, under_way: false, failed: 0 };
+        // What somebody's peer says of itself is needed as soon as it sleeps.
+        let next = Instant::now() + if is_held { Duration::ZERO } else { LOOK_EVERY };
+        let look = Look { next, under_way: false, failed: 0, records: None };
         self.phases.insert(number, Phase::Running(running, look));
         self.go_on(number).await;
         self.serve_line().await;

@@ -1,5 +1,7 @@
 //! How everything is, for people and for metrics.
 
+use std::{collections::BTreeMap, sync::Arc};
+
 use proto::control::v1::KeptPeer;
 
 use super::{Keeper, Phase, View};
@@ -16,12 +18,27 @@ impl Keeper {
     }
 
     pub(super) fn count(&self) {
-        let mut states = std::collections::BTreeMap::new();
+        let mut states = BTreeMap::new();
         for (number, kept) in self.ledger.register().iter() {
             *states.entry(self.state(number, kept)).or_insert(0) += 1;
         }
         self.metrics.set_states(&states);
         self.metrics.waiting.set(i64::try_from(self.line.len()).unwrap_or(i64::MAX));
+    }
+
+    /// Those that have ended, so that what a bridge hears of them last is that they sleep.
+    pub(super) fn tell_who_sleeps(&self) {
+        let asleep = self.ledger.register().iter().filter(|(number, _)| !self.phases.contains_key(number));
+        let records = asleep.filter_map(|(_, kept)| kept.records.clone());
+        let now: BTreeMap<_, _> = records.map(|records| (records.id(), records)).collect();
+        self.sleeping.send_if_modified(|before| {
+            let is_other = before.len() != now.len()
+                || before.values().zip(now.values()).any(|(one, other)| !Arc::ptr_eq(one, other));
+            if is_other {
+                *before = Arc::new(now);
+            }
+            is_other
+        });
     }
 
     fn peer(&self, number: u64, kept: &Kept) -> KeptPeer {

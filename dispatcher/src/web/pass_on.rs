@@ -22,7 +22,11 @@ use runtime::{
 use tokio::{sync::oneshot, time::timeout};
 
 use super::{Web, files};
-use crate::{backend::Running, keeper::Command, limits::WAKE_TIMEOUT};
+use crate::{
+    backend::Running,
+    keeper::{Absent, Command},
+    limits::WAKE_TIMEOUT,
+};
 
 /// Headers of one connection only (RFC 9110, section 7.6.1).
 const OF_ONE_HOP: [HeaderName; 5] = [
@@ -48,15 +52,17 @@ impl PassOn {
     pub(super) async fn handle(&self, web: &Web, node: NodeId, request: Request) -> Response {
         let login = web.address.login();
         match route(web, node).await {
-            Some(running) => {
+            Ok(running) => {
                 web.metrics.passed_on.inc();
                 self.pass(running, request).await.unwrap_or_else(|why| {
                     tracing::debug!(node = %node.short(), why, "a request could not be passed on");
                     files::away(StatusCode::BAD_GATEWAY, "This peer does not answer just now", &login)
                 })
             }
-            None => {
-                files::away(StatusCode::NOT_FOUND, "There is no such peer here, or it does not start", &login)
+            Err(Absent::Unknown) => files::away(StatusCode::NOT_FOUND, "There is no such peer here", &login),
+            Err(Absent::Broken(why)) => {
+                tracing::debug!(node = %node.short(), why, "a peer is not there");
+                files::away(StatusCode::SERVICE_UNAVAILABLE, "This peer does not start just now", &login)
             }
         }
     }
@@ -83,10 +89,12 @@ impl PassOn {
 }
 
 /// Where the page is, once the peer runs.
-async fn route(web: &Web, node: NodeId) -> Option<Running> {
+async fn route(web: &Web, node: NodeId) -> Result<Running, Absent> {
     let (reply, answer) = oneshot::channel();
-    web.commands.send(Command::Route { node, reply }).await.ok()?;
-    timeout(WAKE_TIMEOUT, answer).await.ok()?.ok()?
+    let stopping = || Absent::Broken("this dispatcher is stopping".into());
+    web.commands.send(Command::Route { node, reply }).await.map_err(|_| stopping())?;
+    let late = |_| Absent::Broken("it was not ready in time".into());
+    timeout(WAKE_TIMEOUT, answer).await.map_err(late)?.map_err(|_| stopping())?
 }
 
 fn upgrade_of(headers: &HeaderMap) -> Option<HeaderValue> {

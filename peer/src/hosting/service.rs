@@ -1,6 +1,7 @@
 //! `Claims`: what dispatchers ask on the secure port.
 
 use std::{
+    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicU32, AtomicU64, Ordering},
@@ -9,6 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use discovery::Announcer;
 use identity::NodeId;
 use proto::claim::v1::{
     ClaimRequest, ClaimResponse, HolderRequest, HolderResponse,
@@ -31,6 +33,8 @@ pub(crate) struct ClaimService {
     pub(crate) arbiter: Arbiter,
     pub(crate) commands: mpsc::Sender<Command>,
     pub(crate) idleness: Idleness,
+    pub(crate) announcer: Announcer,
+    pub(crate) page: Option<SocketAddr>,
 }
 
 /// How long nobody has looked. Clones count together.
@@ -128,6 +132,7 @@ impl Claims for ClaimService {
         self.admit(&request)?;
         let overview = ask(&self.commands, |reply| Command::Overview { reply }).await?;
         let holder = self.arbiter.holder();
+        let (description, announcement) = self.announcer.records();
         Ok(Response::new(HolderResponse {
             claim_id: holder.as_ref().map_or_else(Bytes::new, |it| Bytes::copy_from_slice(&it.claim)),
             redeemed: holder.as_ref().is_some_and(|it| it.redeemed),
@@ -135,6 +140,9 @@ impl Claims for ClaimService {
             pages: self.idleness.pages(),
             queued: overview.totals.queued as u64,
             idle_ms: self.idleness.idle_ms(),
+            description: Some(description.signed().clone()),
+            announcement: Some(announcement.signed().clone()),
+            page: self.page.map(|page| page.to_string()).unwrap_or_default(),
         }))
     }
 }

@@ -19,6 +19,7 @@ use crate::{
     config::{self, PeerConfig},
     control::{MessengerControl, MessengerParts, NodeControl},
     error::StartError,
+    hosting::{ClaimService, Kept},
     limits::COMMANDS,
     metrics::{self, Metrics},
     naming::Naming,
@@ -35,6 +36,13 @@ pub(super) struct Asked {
     announcer: Announcer,
     pub(super) reader: Reader,
     pulse: watch::Receiver<u64>,
+}
+
+impl Asked {
+    /// The service that dispatchers ask.
+    pub(super) fn claims(&self, kept: &Kept, addresses: Addresses) -> ClaimService {
+        kept.service(self.commands.clone(), self.announcer.clone(), addresses.page)
+    }
 }
 
 pub(super) fn spawn_actor(
@@ -79,7 +87,8 @@ pub(super) fn announcer(
     start: u64,
     addresses: Addresses,
 ) -> Result<Announcer, StartError> {
-    let saying = Saying { name: &config.name, vacant };
+    let keepers = config.hosting.as_ref().map(|hosting| hosting.obey.clone()).unwrap_or_default();
+    let saying = Saying { name: &config.name, vacant, keepers };
     let description = record::describe(&config.data, identity, saying, start)?;
     let ports = Ports {
         secure: addresses.secure.port().into(),

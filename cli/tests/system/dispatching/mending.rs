@@ -113,7 +113,7 @@ fn a_peer_that_does_not_start_is_named_and_everybody_else_is_served() {
     assert!(refused.why().contains("your peer does not start"), "{refused:?}");
     assert!(refused.why().contains("claim"), "it does not say what is wrong: {refused:?}");
     let page = unlucky.page(port, &node, "/").unwrap();
-    assert!(page.status == 404 && page.body.contains("does not start"), "{page:?}");
+    assert!(page.status == 503 && page.body.contains("does not start"), "{page:?}");
     let status = lobby.status();
     assert!(
         status["warnings"][0].as_str().unwrap().contains(&format!("peer {number} does not run")),

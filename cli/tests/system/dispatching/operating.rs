@@ -27,8 +27,19 @@ fn the_status_tells_whose_the_peers_are_and_how_they_are() {
     let node = Visitor::default().enter(lobby.port());
     lobby.wait_vacant(1);
     let status = lobby.status();
-    let fields =
-        ["id", "name", "kind", "url", "pool", "max_peers", "waiting", "peers", "warnings", "version"];
+    let fields = [
+        "id",
+        "name",
+        "kind",
+        "url",
+        "listening",
+        "pool",
+        "max_peers",
+        "waiting",
+        "peers",
+        "warnings",
+        "version",
+    ];
     assert_fields(&status, &fields);
     assert_eq!((&status["kind"], &status["name"]), (&"dispatcher".into(), &"lobby".into()));
     assert_eq!(

@@ -48,6 +48,17 @@ impl Lobby {
         peer.with(&["--listen", "127.0.0.1", "--discovery-port", &self.discovery]).start()
     }
 
+    /// A bridge of the network of its peers.
+    pub(crate) fn bridge(&self, name: &str) -> Node {
+        let bridge = Node::bridge(name, &self.network, self.folder.path());
+        bridge.with(&["--listen", "127.0.0.1", "--discovery-port", &self.discovery])
+    }
+
+    /// Where everything of this stage lies.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// `causeway dispatcher status --json`.
     pub(crate) fn status(&self) -> Value {
         self.dispatcher.json(&["dispatcher", "status"]).remove(0)

@@ -6,14 +6,11 @@ use std::{
 };
 
 use discovery::{
-    Announcer, Presence,
+    Announcer,
     greeting::{GreetError, greet},
 };
-use identity::{Description, InvalidRecord, Network, NodeId, tls::Identity};
-use proto::node::v1::{self, NodeKind, Ports};
+use identity::NodeId;
 use tokio::time::{sleep, timeout};
-
-use crate::ledger::now_s;
 
 /// Where every peer is greeted. In a container nobody else takes the port.
 const GREETING_PORT: u16 = 30_001;
@@ -24,29 +21,19 @@ const PAUSE: Duration = Duration::from_millis(20);
 const FIRST_TRY: Duration = Duration::from_millis(250);
 
 /// Greets in the dispatcher's name.
-pub(super) struct Greeter(Result<Announcer, InvalidRecord>);
-
-impl std::fmt::Debug for Greeter {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Greeter(..)")
-    }
-}
+#[derive(Debug)]
+pub(super) struct Greeter(pub(super) Announcer);
 
 impl Greeter {
-    pub(super) fn new(own: &Identity, name: &str, network: &str) -> Self {
-        Self(announcer(own, name, network))
-    }
-
     /// Waits until the peer at this address answers. Gives its id, and where claims are made.
     pub(super) async fn greet(
         &self,
         ip: IpAddr,
         known: Option<NodeId>,
     ) -> Result<(NodeId, SocketAddr), String> {
-        let own = self.0.as_ref().map_err(|why| format!("this dispatcher cannot greet: {why}"))?;
         let mut patience = FIRST_TRY;
         loop {
-            let tried = timeout(patience, greet((ip, GREETING_PORT).into(), known, own)).await;
+            let tried = timeout(patience, greet((ip, GREETING_PORT).into(), known, &self.0)).await;
             match tried {
                 Ok(Ok(greeted)) => {
                     let port = greeted.announcement.map_or(0, |announcement| announcement.ports().secure);
@@ -66,19 +53,4 @@ impl Greeter {
             sleep(PAUSE).await;
         }
     }
-}
-
-fn announcer(own: &Identity, name: &str, network: &str) -> Result<Announcer, InvalidRecord> {
-    let description = Description::sign(
-        own.key(),
-        v1::Description {
-            kind: NodeKind::Dispatcher.into(),
-            name: name.to_owned(),
-            sequence: now_s(),
-            certificate: own.certificate().clone(),
-            ..v1::Description::default()
-        },
-    )?;
-    let (network, ports) = (Network::named(network), Ports::default());
-    Announcer::new(own, now_s(), Presence { network, ports, homes: Vec::new(), description })
 }
