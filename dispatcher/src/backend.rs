@@ -25,6 +25,8 @@ pub(crate) enum Instance {
     /// The id of a process of this machine.
     Process(u32),
     Container(swarm::ContainerId),
+    /// Whatever another dispatcher runs.
+    Elsewhere,
 }
 
 /// What runs peers. Each has a number, and keeps what it has under that number: identity, history, claim.

@@ -1,9 +1,12 @@
 //! Asking a peer: to become somebody's, and how it is.
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
-use identity::tls::{ALPN_H2, Expected, Identity, client_config, server_name};
+use identity::{
+    NodeId,
+    tls::{ALPN_H2, Expected, Identity, client_config, server_name},
+};
 use proto::claim::v1::{ClaimRequest, HolderRequest, HolderResponse, claims_client::ClaimsClient};
 use runtime::rpc::connect_tls;
 use tokio::time::timeout;
@@ -26,7 +29,7 @@ pub(crate) enum NotClaimed {
 pub(crate) async fn claim(own: &Identity, peer: &Running, holder: &Holder) -> Result<(), NotClaimed> {
     let request = ClaimRequest { claim_id: Bytes::copy_from_slice(&holder.claim), user: holder.user.clone() };
     let ask = async {
-        let mut client = connect(own, peer).await.map_err(NotClaimed::Failed)?;
+        let mut client = connect(own, peer.node, peer.secure).await.map_err(NotClaimed::Failed)?;
         match client.claim(request).await {
             Ok(_) => Ok(()),
             Err(status) if status.code() == Code::AlreadyExists => {
@@ -43,17 +46,17 @@ pub(crate) async fn claim(own: &Identity, peer: &Running, holder: &Holder) -> Re
 }
 
 /// Asks how a peer is.
-pub(crate) async fn look(own: &Identity, peer: &Running) -> Result<HolderResponse, String> {
+pub(crate) async fn look(own: &Identity, peer: NodeId, secure: SocketAddr) -> Result<HolderResponse, String> {
     let ask = async {
-        let answer = connect(own, peer).await?.holder(HolderRequest {}).await;
+        let answer = connect(own, peer, secure).await?.holder(HolderRequest {}).await;
         answer.map(tonic::Response::into_inner).map_err(|status| status.message().to_owned())
     };
     timeout(CLAIM_TIMEOUT, ask).await.map_err(|_| "it did not answer in time".to_owned())?
 }
 
-async fn connect(own: &Identity, peer: &Running) -> Result<ClaimsClient<Channel>, String> {
-    let config = client_config(own, Expected::Node(peer.node), ALPN_H2).map_err(|error| error.to_string())?;
-    let connected = connect_tls(peer.secure, Arc::new(config), server_name(peer.node), CLAIM_TIMEOUT).await;
+async fn connect(own: &Identity, peer: NodeId, secure: SocketAddr) -> Result<ClaimsClient<Channel>, String> {
+    let config = client_config(own, Expected::Node(peer), ALPN_H2).map_err(|error| error.to_string())?;
+    let connected = connect_tls(secure, Arc::new(config), server_name(peer), CLAIM_TIMEOUT).await;
     let (channel, _) = connected.map_err(|error| error.to_string())?;
     Ok(ClaimsClient::new(channel))
 }

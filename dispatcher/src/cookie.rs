@@ -12,6 +12,7 @@ use chacha20poly1305::{
     aead::{Aead as _, Payload},
 };
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
+use identity::NodeId;
 
 use crate::{
     error::StartError,
@@ -23,6 +24,17 @@ const KEY: usize = 32;
 const NONCE: usize = 24;
 /// Bytes of a person's name.
 const USER: usize = 16;
+/// Stands before the peer's id, where there is one.
+const BEFORE_PEER: char = ' ';
+
+/// Who a browser belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Person {
+    /// A random name.
+    pub(crate) user: String,
+    /// The peer that is theirs, once there is one: so that other dispatchers with the same keys find it.
+    pub(crate) peer: Option<NodeId>,
+}
 
 /// What something sealed is for: one is never taken for the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,15 +98,18 @@ impl Keys {
         if keys.is_empty() { Err(wrong()) } else { Ok(Self(keys)) }
     }
 
-    /// The name of a person who is new.
-    pub(crate) fn new_user() -> String {
-        HEXLOWER.encode(&rand::random::<[u8; USER]>())
+    /// A person who is new.
+    pub(crate) fn new_person() -> Person {
+        Person { user: HEXLOWER.encode(&rand::random::<[u8; USER]>()), peer: None }
     }
 
     /// Text that only these keys can make.
-    pub(crate) fn seal(&self, purpose: Purpose, user: &str, now: SystemTime) -> String {
+    pub(crate) fn seal(&self, purpose: Purpose, person: &Person, now: SystemTime) -> String {
         let mut body = seconds(now).to_be_bytes().to_vec();
-        body.extend_from_slice(user.as_bytes());
+        body.extend_from_slice(person.user.as_bytes());
+        if let Some(peer) = person.peer {
+            body.extend_from_slice(format!("{BEFORE_PEER}{peer}").as_bytes());
+        }
         let nonce: [u8; NONCE] = rand::random();
         let payload = Payload { msg: &body, aad: purpose.context() };
         let sealed = self.0[0].encrypt(&XNonce::from(nonce), payload).expect("so few bytes can be encrypted");
@@ -102,7 +117,7 @@ impl Keys {
     }
 
     /// Whose it is, if it was made here and still counts.
-    pub(crate) fn open(&self, purpose: Purpose, text: &str, now: SystemTime) -> Option<String> {
+    pub(crate) fn open(&self, purpose: Purpose, text: &str, now: SystemTime) -> Option<Person> {
         if text.len() > MAX_COOKIE_BYTES {
             return None;
         }
@@ -113,12 +128,17 @@ impl Keys {
             key.decrypt(&nonce, Payload { msg: sealed, aad: purpose.context() }).ok()
         };
         let body = self.0.iter().find_map(open)?;
-        let (since, user) = body.split_first_chunk::<8>()?;
+        let (since, text) = body.split_first_chunk::<8>()?;
         let age = seconds(now).saturating_sub(u64::from_be_bytes(*since));
         if purpose.lifetime().is_some_and(|lifetime| age > lifetime.as_secs()) {
             return None;
         }
-        String::from_utf8(user.to_vec()).ok()
+        let text = std::str::from_utf8(text).ok()?;
+        let (user, peer) = match text.split_once(BEFORE_PEER) {
+            Some((user, peer)) => (user, peer.parse().ok()),
+            None => (text, None),
+        };
+        Some(Person { user: user.to_owned(), peer })
     }
 }
 
@@ -134,11 +154,14 @@ mod tests {
     fn only_what_these_keys_made_for_this_purpose_counts() {
         let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let keys = Keys::load(None, one.path()).unwrap();
-        let (user, now) = (Keys::new_user(), SystemTime::now());
-        let cookie = keys.seal(Purpose::Cookie, &user, now);
-        assert!(!cookie.contains(&user), "it is not to be read");
+        let (person, now) = (Keys::new_person(), SystemTime::now());
+        let cookie = keys.seal(Purpose::Cookie, &person, now);
+        assert!(!cookie.contains(&person.user), "it is not to be read");
         let again = Keys::load(None, one.path()).unwrap();
-        assert_eq!(again.open(Purpose::Cookie, &cookie, now), Some(user));
+        assert_eq!(again.open(Purpose::Cookie, &cookie, now).as_ref(), Some(&person));
+        let with_peer = Person { peer: Some(NodeId::from_bytes([7; 32])), ..person };
+        let sealed = keys.seal(Purpose::Recovery, &with_peer, now);
+        assert_eq!(keys.open(Purpose::Recovery, &sealed, now), Some(with_peer));
         assert_eq!(keys.open(Purpose::Recovery, &cookie, now), None);
         assert_eq!(Keys::load(None, other.path()).unwrap().open(Purpose::Cookie, &cookie, now), None);
         assert_eq!(keys.open(Purpose::Cookie, &cookie, now + COOKIE_LIFETIME * 2), None);
@@ -157,11 +180,12 @@ mod tests {
         let path = folder.path().join("shared");
         let now = SystemTime::now();
         let (old, new) = ("11".repeat(32), "22".repeat(32));
+        let person = Keys::new_person();
         fs::write(&path, &old).unwrap();
-        let cookie = Keys::load(Some(&path), folder.path()).unwrap().seal(Purpose::Cookie, "u", now);
+        let cookie = Keys::load(Some(&path), folder.path()).unwrap().seal(Purpose::Cookie, &person, now);
         fs::write(&path, format!("{new}\n{old}\n")).unwrap();
         let both = Keys::load(Some(&path), folder.path()).unwrap();
-        assert_eq!(both.open(Purpose::Cookie, &cookie, now).as_deref(), Some("u"));
+        assert_eq!(both.open(Purpose::Cookie, &cookie, now), Some(person));
         fs::write(&path, "short").unwrap();
         assert!(Keys::load(Some(&path), folder.path()).is_err());
         fs::write(&path, "").unwrap();

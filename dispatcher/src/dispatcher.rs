@@ -22,6 +22,7 @@ use crate::{
     control::{self, DispatcherControl},
     cookie::Keys,
     error::StartError,
+    fellows::{Fellows, Heard},
     keeper::{Keeper, Kept},
     ledger::Ledger,
     limits::SHUTDOWN_GRACE,
@@ -85,10 +86,12 @@ impl Dispatcher {
         serve_metrics(&config, group, (&metrics, ledger.health()))?;
         let mut listening = vec![format!("page {listen}")];
         listening.extend(ground.listening());
-        let parts = (ledger, backend);
+        let node = ground.look_around(&config.membership, &own, group);
+        let catalog = Arc::new(Heard::new(node.discovery.clone()));
+        let fellows = Fellows::new(node.clone(), config.fellows.clone(), catalog);
+        let parts = (ledger, backend, fellows);
         let Kept { commands, sleeping } =
             Keeper::spawn(parts, own.clone(), Arc::clone(&config), (group, metrics.clone()));
-        let node = ground.look_around(&config.membership, &own, group);
         node.tell_who_sleeps(sleeping, group);
         ground.serve(&node, &config.fellows, commands.clone(), group).await?;
         let web = Web {

@@ -3,22 +3,23 @@
 //! What takes time (starting, stopping, claiming, looking) runs in tasks that report back. What is decided is in the log
 //! before anything follows from it, so a dispatcher that ends at any point goes on where it was.
 
+mod adopting;
 mod ending;
 mod entering;
 mod looking;
+mod message;
 mod pool;
 mod view;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use identity::{NodeId, tls::Identity};
 use proto::{
-    claim::v1::HolderResponse,
-    control::v1::{DispatcherStatusResponse, KeptPeer},
+    control::v1::DispatcherStatusResponse,
     hosting::v1::{Woken, event::Kind},
 };
 use runtime::{Backoff, TaskGroup};
@@ -27,114 +28,30 @@ use tokio::{
     sync::{Semaphore, mpsc, oneshot, watch},
     time::{MissedTickBehavior, interval},
 };
-use tonic::Status;
 
-use self::entering::{Line, Parked};
+pub(crate) use self::message::{Absent, Act, Command, Entry, View};
+use self::{
+    entering::{Line, Parked},
+    message::{Done, Look, Phase},
+};
 use crate::{
-    backend::{Backend, Running},
-    claims::NotClaimed,
+    backend::Backend,
     config::DispatcherConfig,
+    fellows::Fellows,
     ledger::Ledger,
     limits::{COMMANDS, MAKE_AGAIN, MAX_STARTS},
     metrics::Metrics,
-    network::{Records, Sleeping},
+    network::Sleeping,
 };
 
 /// Between two rounds of what is to be done without being asked.
 const TEND_EVERY: Duration = Duration::from_millis(500);
 
-/// What the keeper is asked.
-#[derive(Debug)]
-pub(crate) enum Command {
-    /// A person wants to get to their peer, or to have one.
-    Enter {
-        user: String,
-        reply: oneshot::Sender<Entry>,
-    },
-    /// Where a peer is; one that sleeps is woken.
-    Route {
-        node: NodeId,
-        reply: oneshot::Sender<Result<Running, Absent>>,
-    },
-    Status {
-        reply: oneshot::Sender<View>,
-    },
-    /// Something is to happen to a peer: its number, its id or the beginning of it.
-    Act {
-        peer: String,
-        act: Act,
-        reply: oneshot::Sender<Result<(), Status>>,
-    },
-}
-
-/// What may happen to a peer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Act {
-    Stop,
-    Wake,
-    Delete,
-}
-
-/// The answer to a person.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Entry {
-    /// It runs and is theirs.
-    Ready { node: NodeId, claim: [u8; 16] },
-    /// To ask again soon.
-    Wait(&'static str),
-    /// Not now: why, and when it is worth another try.
-    Refused { why: String, retry: Duration },
-}
-
-/// Why a peer cannot be reached.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Absent {
-    /// It is not kept here, or not any more.
-    Unknown,
-    /// It does not start: a sentence for a person.
-    Broken(String),
-}
-
-/// How everything is.
-#[derive(Debug, Default)]
-pub(crate) struct View {
-    pub(crate) waiting: u32,
-    pub(crate) peers: Vec<KeptPeer>,
-    pub(crate) warnings: Vec<String>,
-}
-
-/// How far a peer is that does not sleep.
-#[derive(Debug)]
-enum Phase {
-    Starting,
-    Running(Running, Look),
-    Stopping,
-}
-
-/// When a running peer is looked at.
-#[derive(Debug)]
-struct Look {
-    next: Instant,
-    under_way: bool,
-    failed: u32,
-    /// What the peer last said of itself.
-    records: Option<Box<Records>>,
-}
-
-/// What a task reports.
-#[derive(Debug)]
-enum Done {
-    Started(u64, Result<Running, String>),
-    Stopped(u64, Result<(), String>),
-    Removed(u64, Result<(), String>),
-    Claimed(u64, Result<(), NotClaimed>),
-    Looked(u64, Result<HolderResponse, String>),
-}
-
 /// See the module.
 pub(crate) struct Keeper {
     ledger: Ledger,
     backend: Arc<dyn Backend>,
+    fellows: Arc<Fellows>,
     own: Identity,
     config: Arc<DispatcherConfig>,
     phases: BTreeMap<u64, Phase>,
@@ -145,6 +62,15 @@ pub(crate) struct Keeper {
     /// When somebody was last sent to a peer that they have not come to yet.
     sent: BTreeMap<u64, Instant>,
     began: Instant,
+    /// People whom another dispatcher gave a peer, while that is asked.
+    recognising: BTreeMap<String, Vec<oneshot::Sender<Entry>>>,
+    /// Peers of ours that somebody claimed elsewhere, until they say who.
+    lent: BTreeSet<u64>,
+    /// Peers of fellows that were somebody's.
+    taken: BTreeMap<NodeId, Instant>,
+    looking_around: bool,
+    /// The last look found too few.
+    in_vain: bool,
     /// Why a peer did not start.
     trouble: BTreeMap<u64, String>,
     /// What could not be removed, and when that is tried again.
@@ -168,7 +94,7 @@ pub(crate) struct Kept {
 impl Keeper {
     /// Takes up what the log says and what really runs.
     pub(crate) fn spawn(
-        (ledger, backend): (Ledger, Arc<dyn Backend>),
+        (ledger, backend, fellows): (Ledger, Arc<dyn Backend>, Fellows),
         own: Identity,
         config: Arc<DispatcherConfig>,
         (group, metrics): (&TaskGroup, Metrics),
@@ -179,6 +105,7 @@ impl Keeper {
         let keeper = Self {
             ledger,
             backend,
+            fellows: Arc::new(fellows),
             own,
             config,
             phases: BTreeMap::new(),
@@ -186,6 +113,11 @@ impl Keeper {
             parked: BTreeMap::new(),
             sent: BTreeMap::new(),
             began: Instant::now(),
+            recognising: BTreeMap::new(),
+            lent: BTreeSet::new(),
+            taken: BTreeMap::new(),
+            looking_around: false,
+            in_vain: false,
             trouble: BTreeMap::new(),
             left: BTreeMap::new(),
             make_again: Backoff::new(MAKE_AGAIN.0, MAKE_AGAIN.1),
@@ -221,8 +153,9 @@ impl Keeper {
 
     async fn handle(&mut self, command: Command) {
         match command {
-            Command::Enter { user, reply } => self.handle_enter(user, reply).await,
-            Command::Route { node, reply } => self.handle_route(&node, reply).await,
+            Command::Enter { person, reply } => self.handle_enter(person, reply).await,
+            Command::Route { node, reply } => self.handle_route(node, reply).await,
+            Command::Lost { node } => self.handle_lost(node),
             Command::Status { reply } => drop(reply.send(self.view())),
             Command::Act { peer, act, reply } => {
                 let outcome = self.handle_act(&peer, act).await;
@@ -239,6 +172,8 @@ impl Keeper {
             Done::Removed(number, outcome) => self.on_removed(number, outcome),
             Done::Claimed(number, outcome) => self.on_claimed(number, outcome).await,
             Done::Looked(number, outcome) => self.on_looked(number, outcome).await,
+            Done::Vacant(found) => self.on_vacant(found).await,
+            Done::Recognised(user, outcome) => self.on_recognised(user, outcome).await,
         }
     }
 
@@ -251,20 +186,32 @@ impl Keeper {
             }
             Err(why) => tracing::warn!(why, "it cannot be seen which peers are kept"),
         }
-        let all: Vec<_> = self.ledger.register().iter().map(|(number, kept)| (number, kept.asleep)).collect();
-        for (number, asleep) in all {
+        let all = self.ledger.register().iter();
+        let (own, adopted): (Vec<_>, Vec<_>) = all.partition(|(_, kept)| !kept.adopted);
+        let own: Vec<_> = own.into_iter().map(|(number, kept)| (number, kept.asleep)).collect();
+        let unclaimed = adopted.into_iter().filter(|(_, kept)| kept.holder.is_none());
+        let unclaimed: Vec<_> = unclaimed.map(|(number, _)| number).collect();
+        for (number, asleep) in own {
             if asleep { self.stop(number) } else { self.start(number) }
+        }
+        for number in unclaimed {
+            self.let_go(number).await;
         }
     }
 
     fn start(&mut self, number: u64) {
         self.phases.insert(number, Phase::Starting);
-        let (backend, starts) = (Arc::clone(&self.backend), Arc::clone(&self.starts));
+        let (backend, starts) = (self.place_of(number), Arc::clone(&self.starts));
         let known = self.ledger.register().kept(number).and_then(|kept| kept.node);
         self.report(async move {
             let _place = starts.acquire_owned().await;
             Done::Started(number, backend.start(number, known).await)
         });
+    }
+
+    /// Where a peer runs.
+    fn place_of(&self, number: u64) -> Arc<dyn Backend> {
+        if self.is_adopted(number) { self.fellows.clone() } else { Arc::clone(&self.backend) }
     }
 
     fn stop(&mut self, number: u64) {

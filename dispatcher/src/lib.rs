@@ -16,6 +16,7 @@
 //! | `ledger`, `register` | what is on the disk, and what it folds to |
 //! | `backend` | where the peers run |
 //! | `network` | the dispatcher as a node: bridges tell it whom to wake, and hear from it who sleeps |
+//! | `fellows` | peers of other dispatchers, and where they are found |
 //! | `claims` | what is asked of a peer |
 //! | `cookie` | who a browser belongs to |
 //! | `web` | the page, the login, and the pages of the peers |
@@ -41,6 +42,7 @@ mod control;
 mod cookie;
 mod dispatcher;
 mod error;
+mod fellows;
 mod keeper;
 mod ledger;
 pub mod limits;

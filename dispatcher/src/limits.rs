@@ -42,6 +42,12 @@ pub const BRIDGE_TIMEOUT: Duration = Duration::from_secs(5);
 pub const TELL_BRIDGES_EVERY: Duration = Duration::from_secs(60);
 /// A bridge that could not be told is told again after this time.
 pub const TELL_BRIDGE_AGAIN: Duration = Duration::from_secs(2);
+/// How long it is believed that a peer of another dispatcher is where it was: a page makes many requests.
+pub const REACHED_LASTS: Duration = Duration::from_secs(5);
+/// Peers of other dispatchers of which that is remembered.
+pub const MAX_REACHED: usize = 1_024;
+/// A peer of another dispatcher that was somebody's is not tried again before this time: news of it take a moment.
+pub const TRY_TAKEN_AFTER: Duration = Duration::from_secs(10);
 /// Connections to the page and, through it, to the pages of peers.
 pub const MAX_CONNECTIONS: usize = 4_096;
 /// Addresses whose logins are counted; beyond, all others share one count.

@@ -27,6 +27,8 @@ pub(crate) struct Kept {
     /// Known once it has run.
     pub(crate) node: Option<NodeId>,
     pub(crate) holder: Option<Holder>,
+    /// Another dispatcher keeps it: it is not stopped, started or removed here.
+    pub(crate) adopted: bool,
     /// It was stopped on purpose.
     pub(crate) asleep: bool,
     /// While it sleeps: what it last said of itself.
@@ -56,6 +58,14 @@ impl Register {
             self.peers.insert(number, made);
             return;
         }
+        if let Kind::Adopted(adopted) = kind {
+            self.last = self.last.max(number);
+            let node = NodeId::try_from(&adopted.node_id).ok();
+            self.by_node.extend(node.map(|node| (node, number)));
+            let adopted = Kept { node, adopted: true, made_s: at_s, visited_s: at_s, ..Kept::default() };
+            self.peers.insert(number, adopted);
+            return;
+        }
         if let Kind::Gone(gone) = kind {
             if !gone.left_alone {
                 self.removed.insert(number);
@@ -71,7 +81,8 @@ impl Register {
             Kind::Claimed(claimed) => {
                 let Ok(claim) = claimed.claim_id[..].try_into() else { return };
                 let user = claimed.user.clone();
-                self.by_user.insert(user.clone(), number);
+                // A person has one peer here, whatever other dispatchers gave out.
+                self.by_user.entry(user.clone()).or_insert(number);
                 kept.holder = Some(Holder { user, claim, redeemed: false, since_s: at_s });
                 kept.visited_s = at_s;
             }
@@ -83,7 +94,7 @@ impl Register {
             }
             Kind::Released(_) => {
                 if let Some(holder) = kept.holder.take() {
-                    self.by_user.remove(&holder.user);
+                    self.take_from(&holder.user, number);
                 }
             }
             Kind::Visited(_) => kept.visited_s = at_s,
@@ -91,7 +102,7 @@ impl Register {
                 (kept.asleep, kept.records) = (true, Records::kept(asleep).map(Arc::new));
             }
             Kind::Woken(_) => (kept.asleep, kept.records) = (false, None),
-            Kind::Made(_) | Kind::Gone(_) => {}
+            Kind::Made(_) | Kind::Adopted(_) | Kind::Gone(_) => {}
         }
     }
 
@@ -127,14 +138,21 @@ impl Register {
         self.peers.iter().map(|(number, kept)| (*number, kept))
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.peers.len()
+    /// Those that are kept here.
+    pub(crate) fn own(&self) -> usize {
+        self.peers.values().filter(|kept| !kept.adopted).count()
+    }
+
+    fn take_from(&mut self, user: &str, number: u64) {
+        if self.by_user.get(user) == Some(&number) {
+            self.by_user.remove(user);
+        }
     }
 
     fn remove(&mut self, number: u64) {
         let Some(kept) = self.peers.remove(&number) else { return };
         if let Some(holder) = kept.holder {
-            self.by_user.remove(&holder.user);
+            self.take_from(&holder.user, number);
         }
         if let Some(node) = kept.node {
             self.by_node.remove(&node);
@@ -168,7 +186,7 @@ mod tests {
         assert_eq!(register.of_user("u"), None);
         register.apply(&event(1, claimed("v")));
         register.apply(&event(1, Kind::Gone(Gone::default())));
-        assert_eq!((register.of_user("v"), register.of_node(&node), register.len()), (None, None, 0));
+        assert_eq!((register.of_user("v"), register.of_node(&node), register.own()), (None, None, 0));
         assert_eq!(register.next(), 2, "numbers are not used again");
     }
 }

@@ -3,6 +3,7 @@
 mod browsing;
 mod crowding;
 mod dozing;
+mod fellows;
 mod killing;
 mod mending;
 mod operating;

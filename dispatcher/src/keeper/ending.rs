@@ -41,6 +41,9 @@ impl Keeper {
 
     pub(super) async fn handle_act(&mut self, peer: &str, act: Act) -> Result<(), Status> {
         let number = self.find(peer)?;
+        if self.is_adopted(number) && act != Act::Wake {
+            return Err(Status::failed_precondition("another dispatcher keeps this peer; ask that one"));
+        }
         match act {
             Act::Wake => {
                 self.trouble.remove(&number);

@@ -12,6 +12,7 @@ use super::{Absent, Done, Entry, Keeper, Phase};
 use crate::{
     backend::Running,
     claims::{self, NotClaimed},
+    cookie::Person,
     limits::{MAKE_AGAIN, MAX_CLAIM_TRIES, MAX_WAITING, RELEASE_AFTER, WAITING_LASTS},
     register::Holder,
 };
@@ -43,7 +44,7 @@ impl Line {
     }
 
     /// Whoever asks again keeps the place.
-    fn push(&mut self, user: String, reply: oneshot::Sender<Entry>, now: Instant) {
+    pub(super) fn push(&mut self, user: String, reply: oneshot::Sender<Entry>, now: Instant) {
         match self.0.iter_mut().find(|waiting| waiting.user == user) {
             Some(waiting) => (waiting.asked, waiting.reply) = (now, reply),
             None => self.0.push_back(Waiting { user, asked: now, reply }),
@@ -51,7 +52,7 @@ impl Line {
     }
 
     /// The first one whose browser waits just now.
-    fn next(&mut self) -> Option<(String, oneshot::Sender<Entry>)> {
+    pub(super) fn next(&mut self) -> Option<(String, oneshot::Sender<Entry>)> {
         let place = self.0.iter().position(|waiting| !waiting.reply.is_closed())?;
         self.0.remove(place).map(|waiting| (waiting.user, waiting.reply))
     }
@@ -70,27 +71,44 @@ impl Line {
 }
 
 impl Keeper {
-    pub(super) async fn handle_enter(&mut self, user: String, reply: oneshot::Sender<Entry>) {
-        if let Some(number) = self.ledger.register().of_user(&user) {
-            self.parked.entry(number).or_default().entering.push(reply);
+    pub(super) async fn handle_enter(&mut self, person: Person, reply: oneshot::Sender<Entry>) {
+        let user = &person.user;
+        if let Some(number) = self.ledger.register().of_user(user) {
+            self.park(number, [reply]);
             return self.go_on(number).await;
+        }
+        if let Some(peer) = person.peer
+            && !self.fellows.is_empty()
+            && self.ledger.register().of_node(&peer).is_none()
+        {
+            return self.recognise(person, peer, reply);
         }
         if self.line.len() >= MAX_WAITING {
             let _ = reply.send(refused("too many people wait here just now"));
             return;
         }
-        self.line.push(user, reply, Instant::now());
+        self.line.push(person.user, reply, Instant::now());
         self.serve_line().await;
+        self.look_around();
+    }
+
+    /// Has people wait for a peer.
+    pub(super) fn park(&mut self, number: u64, replies: impl IntoIterator<Item = oneshot::Sender<Entry>>) {
+        self.parked.entry(number).or_default().entering.extend(replies);
+    }
+
+    /// Those who wait for a peer, and do not any more.
+    pub(super) fn unpark(&mut self, number: u64) -> Vec<oneshot::Sender<Entry>> {
+        self.parked.remove(&number).unwrap_or_default().entering
     }
 
     pub(super) async fn handle_route(
         &mut self,
-        node: &NodeId,
+        node: NodeId,
         reply: oneshot::Sender<Result<Running, Absent>>,
     ) {
-        let Some(number) = self.ledger.register().of_node(node) else {
-            let _ = reply.send(Err(Absent::Unknown));
-            return;
+        let Some(number) = self.ledger.register().of_node(&node) else {
+            return self.route_elsewhere(node, reply);
         };
         self.parked.entry(number).or_default().routed.push(reply);
         self.go_on(number).await;
@@ -100,15 +118,20 @@ impl Keeper {
     pub(super) async fn serve_line(&mut self) {
         while let Some(number) = self.vacant().first().copied() {
             let Some((user, reply)) = self.line.next() else { return };
-            let claimed = Claimed { claim_id: Bytes::copy_from_slice(&rand::random::<[u8; 16]>()), user };
-            if let Err(error) = self.ledger.write(number, Kind::Claimed(claimed)).await {
-                let _ = reply.send(cannot_write(&error));
-                continue;
-            }
-            self.metrics.claims.inc();
-            self.parked.entry(number).or_default().entering.push(reply);
-            self.go_on(number).await;
+            self.give(number, user, reply).await;
         }
+    }
+
+    /// Gives a peer to a person: that is written down, then the peer is asked.
+    pub(super) async fn give(&mut self, number: u64, user: String, reply: oneshot::Sender<Entry>) {
+        let claimed = Claimed { claim_id: Bytes::copy_from_slice(&rand::random::<[u8; 16]>()), user };
+        if let Err(error) = self.ledger.write(number, Kind::Claimed(claimed)).await {
+            let _ = reply.send(cannot_write(&error));
+            return;
+        }
+        self.metrics.claims.inc();
+        self.park(number, [reply]);
+        self.go_on(number).await;
     }
 
     /// Does the next thing for those who wait for a peer.
@@ -150,10 +173,18 @@ impl Keeper {
                 let node = running.node;
                 self.let_in(number, node, &holder);
             }
-            (Err(NotClaimed::Taken), _) => {
-                tracing::warn!(number, "a peer is somebody's already; it is left alone");
+            (Err(NotClaimed::Taken | NotClaimed::Leased), _) if self.is_adopted(number) => {
+                let node = self.ledger.register().kept(number).and_then(|kept| kept.node);
+                self.taken.extend(node.map(|node| (node, Instant::now())));
                 self.phases.remove(&number);
                 self.give_up(number, holder.user, true).await;
+            }
+            (Err(NotClaimed::Taken), _) => {
+                tracing::info!(number, "a peer is somebody's already");
+                self.lend(number, holder.user).await;
+            }
+            (Err(NotClaimed::Leased), _) if !self.fellows.is_empty() => {
+                self.lend(number, holder.user).await;
             }
             // Nobody came with the claim that it remembers, and nobody can any more: logins ended long before.
             (Err(NotClaimed::Leased), _) => {
@@ -194,10 +225,10 @@ impl Keeper {
 
     /// A peer that cannot be had, whatever our log says: who was to get it gets another one. Says whether it is written down.
     async fn give_up(&mut self, number: u64, user: String, left_alone: bool) -> bool {
-        let parked = self.parked.remove(&number).unwrap_or_default();
+        let parked = self.unpark(number);
         let reason = "it could not be claimed".to_owned();
         let gone = self.ledger.write(number, Kind::Gone(Gone { reason, left_alone })).await;
-        for reply in parked.entering {
+        for reply in parked {
             match &gone {
                 Ok(()) => self.line.push(user.clone(), reply, Instant::now()),
                 Err(error) => drop(reply.send(cannot_write(error))),
@@ -248,7 +279,10 @@ impl Keeper {
     /// Those that run and are nobody's, in the order in which they were made.
     pub(super) fn vacant(&self) -> Vec<u64> {
         let register = self.ledger.register();
-        let is_vacant = |number: u64| register.kept(number).is_some_and(|kept| kept.holder.is_none());
+        let is_vacant = |number: u64| {
+            register.kept(number).is_some_and(|kept| kept.holder.is_none() && !kept.adopted)
+                && !self.lent.contains(&number)
+        };
         let running =
             |(number, phase): (&u64, &Phase)| matches!(phase, Phase::Running(..)).then_some(*number);
         self.phases.iter().filter_map(running).filter(|number| is_vacant(*number)).collect()

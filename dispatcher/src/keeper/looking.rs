@@ -19,6 +19,7 @@ impl Keeper {
     pub(super) async fn tend(&mut self) {
         let now = Instant::now();
         self.line.forget(now);
+        self.look_around();
         self.start_what_died();
         self.look(now);
         self.remove_what_is_left(now);
@@ -27,10 +28,15 @@ impl Keeper {
     }
 
     fn start_what_died(&mut self) {
-        let is_dead = |number: u64, phase: &Phase| matches!(phase, Phase::Running(it, _) if !self.backend.is_alive(number, it));
+        let is_dead = |number: u64, phase: &Phase| matches!(phase, Phase::Running(it, _) if !self.place_of(number).is_alive(number, it));
         let dead: Vec<_> =
             self.phases.iter().filter(|(n, it)| is_dead(**n, it)).map(|(number, _)| *number).collect();
         for number in dead {
+            if self.is_adopted(number) {
+                // It sleeps perhaps. It is woken when somebody comes.
+                self.phases.remove(&number);
+                continue;
+            }
             tracing::warn!(number, "a peer ended by itself and is started again");
             self.metrics.failures.inc();
             self.start(number);
@@ -56,11 +62,14 @@ impl Keeper {
             self.phases.iter_mut().filter_map(|(number, it)| Some((*number, due(it)?))).collect();
         for (number, running) in due {
             let own = self.own.clone();
-            self.report(async move { Done::Looked(number, claims::look(&own, &running).await) });
+            self.report(async move {
+                Done::Looked(number, claims::look(&own, running.node, running.secure).await)
+            });
         }
     }
 
     pub(super) async fn on_looked(&mut self, number: u64, outcome: Result<HolderResponse, String>) {
+        let adopted = self.is_adopted(number);
         let Some(Phase::Running(_, look)) = self.phases.get_mut(&number) else { return };
         (look.under_way, look.next) = (false, Instant::now() + LOOK_EVERY.min(self.config.idle / 2));
         match outcome {
@@ -74,7 +83,9 @@ impl Keeper {
             Err(why) => {
                 look.failed += 1;
                 tracing::debug!(number, why, failed = look.failed, "a peer does not answer");
-                if look.failed >= MAX_FAILED_LOOKS {
+                if look.failed >= MAX_FAILED_LOOKS && adopted {
+                    self.phases.remove(&number);
+                } else if look.failed >= MAX_FAILED_LOOKS {
                     tracing::warn!(number, why, "a peer does not answer and is started anew");
                     self.metrics.failures.inc();
                     self.stop(number);
@@ -85,8 +96,8 @@ impl Keeper {
 
     async fn on_seen(&mut self, number: u64, seen: &HolderResponse) {
         let Some(kept) = self.ledger.register().kept(number) else { return };
-        let (now, visited_s) = (now_s(), kept.visited_s);
-        let Some(holder) = &kept.holder else { return };
+        let (now, visited_s, adopted) = (now_s(), kept.visited_s, kept.adopted);
+        let Some(holder) = &kept.holder else { return self.on_seen_vacant(number, seen).await };
         let (redeemed, since_s) = (holder.redeemed, holder.since_s);
         let news = if seen.redeemed && !redeemed {
             Some(Kind::Redeemed(Redeemed {}))
@@ -100,14 +111,20 @@ impl Keeper {
         {
             tracing::warn!(number, %error, "a visit could not be written down");
         }
+        if adopted && !self.is_still_given(number, seen).await {
+            return;
+        }
         if seen.redeemed {
             self.sent.remove(&number);
         }
         if !seen.redeemed && !redeemed {
             let is_old = now.saturating_sub(since_s) >= RELEASE_AFTER.as_secs();
             if is_old && !self.may_come(number) && !self.is_wanted(number) {
-                self.release(number).await;
+                if adopted { self.let_go(number).await } else { self.release(number).await }
             }
+            return;
+        }
+        if adopted {
             return;
         }
         let idle = self.config.idle.as_millis();
@@ -145,11 +162,13 @@ impl Keeper {
 
     /// Forgets a peer, then removes it.
     pub(super) async fn delete(&mut self, number: u64, reason: &str) -> bool {
+        let adopted = self.is_adopted(number);
         let gone = self
             .ledger
-            .write(number, Kind::Gone(Gone { reason: reason.to_owned(), left_alone: false }))
+            .write(number, Kind::Gone(Gone { reason: reason.to_owned(), left_alone: adopted }))
             .await;
         match gone {
+            Ok(()) if adopted => drop(self.phases.remove(&number)),
             Ok(()) => self.remove(number),
             Err(ref error) => tracing::warn!(number, %error, "a peer cannot be removed"),
         }

@@ -15,7 +15,7 @@ impl Keeper {
             if let Some(why) = self.backend.obstacle() {
                 return self.tell_obstacle(&why);
             }
-            if self.ledger.register().len() >= self.config.max_peers {
+            if self.ledger.register().own() >= self.config.max_peers {
                 return self.tell_full();
             }
             let number = self.ledger.register().next();
@@ -40,7 +40,10 @@ impl Keeper {
     /// Vacant ones that run, or are about to.
     fn ready(&self) -> usize {
         let register = self.ledger.register();
-        let is_vacant = |number: &u64| register.kept(*number).is_some_and(|kept| kept.holder.is_none());
+        let is_vacant = |number: &u64| {
+            register.kept(*number).is_some_and(|kept| kept.holder.is_none() && !kept.adopted)
+                && !self.lent.contains(number)
+        };
         let comes = |phase: &Phase| matches!(phase, Phase::Starting | Phase::Running(..));
         self.phases.iter().filter(|(number, phase)| comes(phase) && is_vacant(number)).count()
     }
@@ -53,7 +56,8 @@ impl Keeper {
 
     /// Whoever waits while no more may be made, and none is about to come, is told.
     fn tell_full(&mut self) {
-        if self.line.len() > 0 && self.ready() == 0 {
+        let nobody_else = self.fellows.is_empty() || self.in_vain;
+        if self.line.len() > 0 && self.ready() == 0 && nobody_else {
             let most = self.config.max_peers;
             let why = format!("this place is full: all {most} peers are somebody's");
             self.line.refuse(&Entry::Refused { why, retry: Duration::from_secs(60) });
@@ -80,8 +84,7 @@ impl Keeper {
         self.make_again.reset();
         // What somebody's peer says of itself is needed as soon as it sleeps.
         let next = Instant::now() + if is_held { Duration::ZERO } else { LOOK_EVERY };
-        let look = Look { next, under_way: false, failed: 0, records: None };
-        self.phases.insert(number, Phase::Running(running, look));
+        self.phases.insert(number, Phase::Running(running, Look::at(next)));
         self.go_on(number).await;
         self.serve_line().await;
     }
@@ -97,7 +100,10 @@ impl Keeper {
         self.phases.remove(&number);
         if is_held {
             self.refuse(number, &refused(&format!("your peer does not start: {why}")));
-            self.trouble.insert(number, why);
+            // Whoever keeps it has the trouble.
+            if !self.is_adopted(number) {
+                self.trouble.insert(number, why);
+            }
             return;
         }
         // Nobody's: another one takes its place, after a while. What one person's peer lacks says nothing about new ones.

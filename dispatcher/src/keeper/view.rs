@@ -44,7 +44,7 @@ impl Keeper {
     fn peer(&self, number: u64, kept: &Kept) -> KeptPeer {
         let now = now_s();
         let resident = match self.phases.get(&number) {
-            Some(Phase::Running(running, _)) => self.backend.resident_kib(running),
+            Some(Phase::Running(running, _)) => self.place_of(number).resident_kib(running),
             _ => 0,
         };
         KeptPeer {
@@ -61,6 +61,7 @@ impl Keeper {
 
     fn state(&self, number: u64, kept: &Kept) -> &'static str {
         match self.phases.get(&number) {
+            _ if kept.adopted => "elsewhere",
             Some(Phase::Starting) => "starting",
             Some(Phase::Stopping) => "stopping",
             Some(Phase::Running(..)) if kept.holder.is_some() => "held",

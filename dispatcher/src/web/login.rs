@@ -22,7 +22,7 @@ use tokio::{sync::oneshot, time::timeout};
 
 use super::Web;
 use crate::{
-    cookie::{Keys, Purpose},
+    cookie::{Keys, Person, Purpose},
     keeper::{Command, Entry},
     limits::{COOKIE_LIFETIME, ENTER_TIMEOUT},
 };
@@ -41,9 +41,9 @@ pub(super) fn routes() -> Router<Web> {
 
 /// Whether this browser has a peer here, and the link to get back to it from another one.
 async fn me(State(web): State<Web>, headers: HeaderMap) -> Response {
-    let user = user_of(&web, &headers);
-    let recovery = user.map(|user| {
-        let key = web.keys.seal(Purpose::Recovery, &user, SystemTime::now());
+    let person = person_of(&web, &headers);
+    let recovery = person.map(|person| {
+        let key = web.keys.seal(Purpose::Recovery, &person, SystemTime::now());
         format!("{}recover?key={key}", web.address.login())
     });
     answer(StatusCode::OK, &json!({ "recovery": recovery, "forget": &*web.forget }))
@@ -57,22 +57,23 @@ async fn login(
     if let Some(refused) = foreign(&headers) {
         return refused;
     }
-    let known = user_of(&web, &headers);
+    let known = person_of(&web, &headers);
     // Who is known may ask as often as it takes; making new ones is what costs.
     if known.is_none() && !web.pace.admits(from.ip(), Instant::now()) {
         web.metrics.limited.inc();
         let why = "too many logins from your address; this page tries again by itself";
         return later(StatusCode::TOO_MANY_REQUESTS, why, 10);
     }
-    let is_new = known.is_none();
-    let user = known.unwrap_or_else(Keys::new_user);
-    let mut response = match enter(&web, &user).await {
+    let before = known.clone();
+    let mut person = known.unwrap_or_else(Keys::new_person);
+    let mut response = match enter(&web, &person).await {
         Entry::Ready { node, claim } => {
+            person.peer = Some(node);
             web.metrics.logins.inc();
             let token = LoginToken {
                 issuer: web.own.id(),
                 audience: node,
-                user: user.clone(),
+                user: person.user.clone(),
                 claim,
                 id: rand::random(),
                 expires: SystemTime::now() + TOKEN_LIFETIME,
@@ -83,7 +84,9 @@ async fn login(
         Entry::Wait(sentence) => answer(StatusCode::OK, &json!({ "wait": sentence })),
         Entry::Refused { why, retry } => later(StatusCode::SERVICE_UNAVAILABLE, &why, retry.as_secs().max(1)),
     };
-    if is_new && let Ok(cookie) = cookie(&web, &user, &headers).parse() {
+    if before.as_ref() != Some(&person)
+        && let Ok(cookie) = cookie(&web, &person, &headers).parse()
+    {
         response.headers_mut().insert(SET_COOKIE, cookie);
     }
     response
@@ -105,17 +108,17 @@ struct Recovery {
 /// A recovery link: its key becomes the cookie, and leaves the address at once.
 async fn recover(State(web): State<Web>, headers: HeaderMap, Query(asked): Query<Recovery>) -> Response {
     match web.keys.open(Purpose::Recovery, &asked.key, SystemTime::now()) {
-        Some(user) => {
-            ([(SET_COOKIE, cookie(&web, &user, &headers))], Redirect::to("/#recovered")).into_response()
+        Some(person) => {
+            ([(SET_COOKIE, cookie(&web, &person, &headers))], Redirect::to("/#recovered")).into_response()
         }
         None => Redirect::to("/#damaged").into_response(),
     }
 }
 
 /// Asks the keeper; what takes long is asked again by the page.
-async fn enter(web: &Web, user: &str) -> Entry {
+async fn enter(web: &Web, person: &Person) -> Entry {
     let (reply, answer) = oneshot::channel();
-    let _ = web.commands.send(Command::Enter { user: user.to_owned(), reply }).await;
+    let _ = web.commands.send(Command::Enter { person: person.clone(), reply }).await;
     match timeout(ENTER_TIMEOUT, answer).await {
         Ok(Ok(entry)) => entry,
         Ok(Err(_)) => Entry::Wait("This place is being restarted."),
@@ -124,15 +127,15 @@ async fn enter(web: &Web, user: &str) -> Entry {
 }
 
 /// Whose browser it is.
-fn user_of(web: &Web, headers: &HeaderMap) -> Option<String> {
+fn person_of(web: &Web, headers: &HeaderMap) -> Option<Person> {
     let lines = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
     let (_, value) = pairs.find(|(name, _)| *name == NAME)?;
     web.keys.open(Purpose::Cookie, value, SystemTime::now())
 }
 
-fn cookie(web: &Web, user: &str, headers: &HeaderMap) -> String {
-    let value = web.keys.seal(Purpose::Cookie, user, SystemTime::now());
+fn cookie(web: &Web, person: &Person, headers: &HeaderMap) -> String {
+    let value = web.keys.seal(Purpose::Cookie, person, SystemTime::now());
     let is_tls = headers.get("x-forwarded-proto").is_some_and(|proto| proto == "https");
     let (age, secure) = (COOKIE_LIFETIME.as_secs(), if is_tls { "; Secure" } else { "" });
     format!("{NAME}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite=Lax{secure}")

@@ -19,11 +19,11 @@ use runtime::{
         response::{IntoResponse as _, Response},
     },
 };
-use tokio::{sync::oneshot, time::timeout};
+use tokio::{net::TcpStream, sync::oneshot, time::timeout};
 
 use super::{Web, files};
 use crate::{
-    backend::Running,
+    backend::{Instance, Running},
     keeper::{Absent, Command},
     limits::WAKE_TIMEOUT,
 };
@@ -51,7 +51,7 @@ impl PassOn {
 
     pub(super) async fn handle(&self, web: &Web, node: NodeId, request: Request) -> Response {
         let login = web.address.login();
-        match route(web, node).await {
+        match route_to_living(web, node).await {
             Ok(running) => {
                 web.metrics.passed_on.inc();
                 self.pass(running, request).await.unwrap_or_else(|why| {
@@ -86,6 +86,17 @@ impl PassOn {
         }
         Ok(answer.map(Body::new).into_response())
     }
+}
+
+/// As [`route`]. Of a peer that another dispatcher keeps, it is heard late that it was put to sleep.
+async fn route_to_living(web: &Web, node: NodeId) -> Result<Running, Absent> {
+    let running = route(web, node).await?;
+    if running.instance != Instance::Elsewhere || TcpStream::connect(running.page).await.is_ok() {
+        return Ok(running);
+    }
+    let stopping = |_| Absent::Broken("this dispatcher is stopping".into());
+    web.commands.send(Command::Lost { node }).await.map_err(stopping)?;
+    route(web, node).await
 }
 
 /// Where the page is, once the peer runs.

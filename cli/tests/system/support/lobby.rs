@@ -42,6 +42,33 @@ impl Lobby {
         Self { dispatcher, network, discovery, folder }
     }
 
+    /// Two dispatchers of one network that share their keys and give out each other's peers; each with arguments of its own.
+    pub(crate) fn start_fellows(test: &str, arguments: [&[&str]; 2]) -> [Self; 2] {
+        let (network, discovery) = (network(test), free_port().to_string());
+        let prepared = arguments.map(|arguments| {
+            let folder = TempDir::new().expect("there is room");
+            let keys = folder.path().join("shared");
+            fs::write(&keys, "0123456789abcdef".repeat(4)).expect("there is room");
+            let keys = keys.to_string_lossy();
+            let dispatcher = Node::unsaid("dispatcher", "lobby", folder.path())
+                .with(&["--name", "lobby", "--network", &network, "--discovery-port", &discovery])
+                .with(&["--listen", "127.0.0.1:0", "--peer-listen", "127.0.0.1", "--keys", &keys])
+                .with(arguments);
+            (dispatcher, folder)
+        });
+        let [(one, first), (other, second)] = prepared;
+        let (one, other) = {
+            let ids = [one.id(), other.id()];
+            (one.with(&["--fellow", &ids[1]]), other.with(&["--fellow", &ids[0]]))
+        };
+        [(one, first), (other, second)].map(|(dispatcher, folder)| Self {
+            dispatcher: dispatcher.start(),
+            network: network.clone(),
+            discovery: discovery.clone(),
+            folder,
+        })
+    }
+
     /// A peer of somebody's own, on the same network.
     pub(crate) fn neighbour(&self, name: &str) -> Node {
         let peer = Node::peer(name, &self.network, self.folder.path());
