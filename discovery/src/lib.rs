@@ -1,6 +1,6 @@
 //! How the nodes of one network find each other.
 //!
-//! Several sources tell of nodes: UDP multicast, fixed addresses, the bridges that this node registers with. Each
+//! Several sources tell of nodes: UDP multicast, fixed addresses, the bridges that this node registers with, Consul. Each
 //! sends what it learns into one bounded channel; one actor keeps the table of neighbours from it, greets those whose
 //! description is not known yet, and tells its owner what changed. Whatever is signed is verified before it gets there.
 //!
@@ -13,6 +13,7 @@
 //! | [`Announcer`], [`Presence`] | the node's own signed announcement |
 //! | [`greeting`] | the exchange of descriptions: client, race over several addresses, server |
 //! | [`source`] | the trait of all sources, and one file each |
+//! | [`consul`] | a small client of Consul, and how nodes stand in its catalog |
 //! | [`neighbours`] | the table of leases: pure, time as argument |
 //! | [`datagram`] | what one UDP datagram carries |
 //! | [`addresses`] | which addresses may be dialled for whom |
@@ -49,6 +50,7 @@
 
 pub mod addresses;
 mod announcer;
+pub mod consul;
 pub mod datagram;
 mod dialler;
 mod discovery;

@@ -96,3 +96,32 @@ pub const MAX_MESSAGE_BYTES: usize = 16 * 1024;
 pub const MAX_HOST_BYTES: usize = 253;
 /// Addresses that one host name may stand for.
 pub const MAX_RESOLVED: usize = 8;
+
+/// How long a Consul agent may take to accept a connection and to answer.
+pub const CONSUL_TIMEOUT: Duration = Duration::from_secs(5);
+/// The largest answer of a Consul agent: about 4,000 nodes.
+pub const MAX_CONSUL_BODY_BYTES: usize = 4 * 1024 * 1024;
+/// Entries of one service of Consul's catalog that are looked at.
+pub const MAX_CONSUL_INSTANCES: usize = 4_096;
+/// The longest token for Consul.
+pub const MAX_CONSUL_TOKEN_BYTES: usize = 4_096;
+/// How long a query waits for Consul's catalog to change; Consul adds up to a sixteenth.
+pub const CONSUL_WAIT: Duration = Duration::from_secs(60);
+/// Between two such queries at least: a catalog that changes all the time is not read all the time.
+pub const CONSUL_PACE: Duration = Duration::from_millis(250);
+/// Between tries to reach a Consul agent: the first wait and the longest.
+pub const CONSUL_RETRY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+/// A node that says nothing for so long is not well, in Consul's eyes.
+pub const CONSUL_TTL: Duration = Duration::from_secs(15);
+/// How often a node says that it is well, and looks whether it is registered still.
+pub const CONSUL_REPORT_EVERY: Duration = Duration::from_secs(5);
+/// How often Consul's agent looks at a page,
+pub const CONSUL_CHECK_EVERY: Duration = Duration::from_secs(5);
+/// and how long the page may take to answer.
+pub const CONSUL_CHECK_TIMEOUT: Duration = Duration::from_secs(3);
+/// After so long without being well a service is taken out of Consul's catalog: the shortest time that Consul takes.
+pub const CONSUL_DEREGISTER_AFTER: Duration = Duration::from_secs(60);
+/// How long a node that ends tries to take itself out of Consul's catalog.
+pub const CONSUL_GOODBYE_TIMEOUT: Duration = Duration::from_millis(1_500);
+/// How often those that Consul's catalog has are hinted at again: often enough for two tries within a [`LEASE`].
+pub const CONSUL_HINT_EVERY: Duration = Duration::from_millis(2_500);

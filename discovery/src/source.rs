@@ -1,8 +1,6 @@
 //! Sources of knowledge about nodes: one trait, one file each.
 //!
-//! A source runs as one task, reports what it verified into one bounded channel, and ends when it is told to. One for
-//! a catalog such as Consul's fits in the same way: it registers the announcer's current announcement and reports what
-//! it finds, with a [`SourceKind`](crate::SourceKind) of its own.
+//! A source runs as one task, reports what it verified into one bounded channel, and ends when it is told to.
 
 use std::{future::Future, net::IpAddr, net::SocketAddr, sync::Arc};
 
@@ -15,6 +13,7 @@ use tracing::info_span;
 use crate::{Announcer, BridgeStatus, KnownAddress, Metrics, OwnAddress, Route, Snapshot};
 
 pub mod bridge;
+pub mod consul;
 pub mod fixed;
 pub mod multicast;
 
