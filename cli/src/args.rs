@@ -1,6 +1,7 @@
 //! What was typed: the command line and the environment, nothing interpreted yet.
 
 mod ask;
+mod consul;
 mod dispatcher;
 mod drop_link;
 mod messenger;
@@ -16,6 +17,7 @@ pub(crate) use ask::{
     LinkCommand, LinkTarget, Man, Open, Policy, PolicyCommand, ReadArgs, RuleCommand, Trust, TrustCommand,
     TrustNode, Who,
 };
+pub(crate) use consul::ConsulArgs;
 pub(crate) use dispatcher::{Backend, Dispatcher, DispatcherArgs, DispatcherCommand, KeptArgs};
 pub(crate) use messenger::{About, Chat, Delete, Export, Inbox, Rename, Search, Send, Verify};
 pub(crate) use run::{BridgeArgs, Listen, PeerArgs, Retain, Ui, Url};

@@ -40,7 +40,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         return Box::pin(chat::run(*chat, &args.global, file)).await;
     }
     let telemetry = settings::start_telling(&args.global, &file, &args.command)?;
-    let outcome = run_command(args.command, file).await;
+    let outcome = Box::pin(run_command(args.command, file)).await;
     telemetry.flush();
     outcome
 }

@@ -9,6 +9,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use discovery::consul::ConsulUrl;
 use gateway::Congestion;
 use identity::NodeId;
 use serde::Deserialize;
@@ -37,6 +38,9 @@ pub(crate) struct File {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub(crate) struct BridgeTable {
+    #[serde(deserialize_with = "parsed")]
+    pub(crate) consul: Option<ConsulUrl>,
+    pub(crate) consul_token_file: Option<PathBuf>,
     pub(crate) name: Option<String>,
     pub(crate) network: Option<String>,
     pub(crate) data: Option<PathBuf>,
@@ -67,6 +71,10 @@ pub(crate) struct BridgeTable {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub(crate) struct PeerTable {
+    #[serde(deserialize_with = "parsed")]
+    pub(crate) consul: Option<ConsulUrl>,
+    pub(crate) consul_token_file: Option<PathBuf>,
+    pub(crate) entry_point: Vec<String>,
     pub(crate) name: Option<String>,
     pub(crate) network: Option<String>,
     pub(crate) data: Option<PathBuf>,
@@ -91,6 +99,10 @@ pub(crate) struct PeerTable {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub(crate) struct DispatcherTable {
+    #[serde(deserialize_with = "parsed")]
+    pub(crate) consul: Option<ConsulUrl>,
+    pub(crate) consul_token_file: Option<PathBuf>,
+    pub(crate) entry_point: Vec<String>,
     pub(crate) name: Option<String>,
     pub(crate) network: Option<String>,
     pub(crate) data: Option<PathBuf>,

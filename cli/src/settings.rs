@@ -15,8 +15,10 @@ use crate::{
     file::{BridgeTable, File, PeerTable},
 };
 
+mod consul;
 mod dispatcher;
 
+pub(crate) use consul::consul;
 pub(crate) use dispatcher::dispatcher;
 
 /// How long a bridge lets open streams go on after SIGTERM.
@@ -105,6 +107,7 @@ pub(crate) fn bridge(args: BridgeArgs, file: BridgeTable) -> anyhow::Result<Brid
     config.ports.control = port(args.control_port.or(file.control_port));
     config.ports.greeting = port(args.node.greeting_port.or(file.greeting_port));
     config.ports.metrics = port(args.metrics_port.or(file.metrics_port));
+    config.consul = consul(args.consul, file.consul, file.consul_token_file)?;
     config.links = links(&first(args.links, file.link))?;
     config.trust = first(args.trust, file.trust);
     config.operators = first(args.operators, file.operator);
@@ -134,6 +137,7 @@ pub(crate) fn peer(args: PeerArgs, file: PeerTable) -> anyhow::Result<PeerConfig
     config.listen = listen.map(|listen| listen.ip);
     config.ports.secure = peer_port(listen.and_then(|listen| listen.port));
     config.ports.greeting = peer_port(args.node.greeting_port.or(file.greeting_port));
+    config.consul = consul(args.consul, file.consul, file.consul_token_file)?;
     config.bridges = targets(&first(args.bridges, file.bridge))?;
     config.peers = targets(&first(args.peers, file.peer))?;
     config.interfaces = first(args.node.interfaces, file.interface);
@@ -143,7 +147,8 @@ pub(crate) fn peer(args: PeerArgs, file: PeerTable) -> anyhow::Result<PeerConfig
         None => peer::Ui::Default,
     };
     let (obey, login) = (first(args.obey, file.obey), args.login.or(file.login));
-    config.hosting = hosting(obey, login, args.ui_domain.or(file.ui_domain))?;
+    let entry_points = first(args.entry_points, file.entry_point);
+    config.hosting = hosting(obey, login, (args.ui_domain.or(file.ui_domain), entry_points))?;
     config.metrics = args.metrics_listen.or(file.metrics_listen);
     if let Some(port) = args.node.discovery_port.or(file.discovery_port) {
         config.discovery = peer::Discovery::Multicast(port);
@@ -151,10 +156,14 @@ pub(crate) fn peer(args: PeerArgs, file: PeerTable) -> anyhow::Result<PeerConfig
     Ok(config)
 }
 
-fn hosting(obey: Vec<NodeId>, login: Option<Url>, domain: Option<String>) -> anyhow::Result<Option<Hosting>> {
+fn hosting(
+    obey: Vec<NodeId>,
+    login: Option<Url>,
+    (domain, entry_points): (Option<String>, Vec<String>),
+) -> anyhow::Result<Option<Hosting>> {
     match (obey.is_empty(), login) {
         (true, None) => Ok(None),
-        (false, Some(login)) => Ok(Some(Hosting { obey, login: login.0, domain })),
+        (false, Some(login)) => Ok(Some(Hosting { obey, login: login.0, domain, entry_points })),
         _ => Err(usage(
             "--obey and --login belong together: whose claims count, and where people log in".into(),
         )),

@@ -9,6 +9,8 @@ use std::{
 use discovery::{MulticastSettings, Target};
 use identity::NodeId;
 
+use discovery::consul::ConsulSettings;
+
 /// Where the page for whoever runs the dispatcher is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AdminPage {
@@ -34,6 +36,10 @@ pub struct DispatcherConfig {
     /// Peers have their pages at `https://ID.DOMAIN`, the login is at `https://DOMAIN`; `None`: below `localhost`, at the
     /// port of the page.
     pub domain: Option<String>,
+    /// Consul: with a domain, Traefik learns there which names lead here.
+    pub consul: Option<ConsulSettings>,
+    /// Traefik's entry points that lead here; empty: its default ones.
+    pub entry_points: Vec<String>,
     /// The keys of the cookies, which replicas share; `None`: a file in the data directory.
     pub keys: Option<PathBuf>,
     /// Vacant peers that are kept ready.
@@ -108,6 +114,8 @@ impl DispatcherConfig {
             listen: None,
             admin: AdminPage::Default,
             domain: None,
+            consul: None,
+            entry_points: Vec::new(),
             keys: None,
             pool: 2,
             max_peers: 200,

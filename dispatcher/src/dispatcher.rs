@@ -28,6 +28,7 @@ use crate::{
     limits::SHUTDOWN_GRACE,
     metrics::Metrics,
     network::Ground,
+    route,
     web::{self, Address, Pace, PassOn, Web},
 };
 
@@ -105,6 +106,7 @@ impl Dispatcher {
             forget: days(config.forget).into(),
         };
         web::serve(group, listener, web);
+        route::register(&config, id, listen, group);
         let stop = CancellationToken::new();
         let links = admin.as_ref().map(|(_, address)| AdminLinks::new(key, *address));
         if let (Some((listener, _)), Some(links)) = (admin, &links) {

@@ -49,6 +49,7 @@ pub mod limits;
 mod metrics;
 mod network;
 mod register;
+mod route;
 mod web;
 
 pub use config::{AdminPage, DispatcherConfig, Membership, Place, SwarmConfig};

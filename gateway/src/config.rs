@@ -2,6 +2,7 @@
 
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 
+use discovery::consul::ConsulSettings;
 use identity::NodeId;
 use topology::Retention;
 
@@ -33,6 +34,8 @@ pub struct BridgeConfig {
     pub interfaces: Vec<String>,
     /// How it finds its network.
     pub discovery: Discovery,
+    /// Consul, where this bridge registers and is found.
+    pub consul: Option<ConsulSettings>,
     /// Nodes that may read status, links and peers over the control port.
     pub operators: Vec<NodeId>,
     /// The congestion controller of the links.
@@ -91,6 +94,7 @@ impl BridgeConfig {
             trust: Vec::new(),
             interfaces: Vec::new(),
             discovery: Discovery::Multicast(crate::ports::DISCOVERY),
+            consul: None,
             operators: Vec::new(),
             congestion: Congestion::default(),
             retain: None,

@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
 };
 
-use discovery::Target;
+use discovery::{Target, consul::ConsulSettings};
 
 use crate::hosting::Hosting;
 
@@ -30,6 +30,8 @@ pub struct PeerConfig {
     pub interfaces: Vec<String>,
     /// How it finds its network.
     pub discovery: Discovery,
+    /// Consul, where this peer registers and finds others; with [`Hosting::domain`] Traefik is told of its page, too.
+    pub consul: Option<ConsulSettings>,
     /// Where the page is.
     pub ui: Ui,
     /// Of a peer that a dispatcher keeps; `None`: it is its owner's.
@@ -91,6 +93,7 @@ impl PeerConfig {
             peers: Vec::new(),
             interfaces: Vec::new(),
             discovery: Discovery::Multicast(discovery::DEFAULT_PORT),
+            consul: None,
             ui: Ui::Default,
             hosting: None,
             metrics: None,

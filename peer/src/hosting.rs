@@ -13,7 +13,7 @@ use std::{net::SocketAddr, sync::Arc};
 use discovery::Announcer;
 use identity::NodeId;
 use runtime::web::Gate;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use self::{arbiter::Arbiter, service::Idleness};
 pub(crate) use self::{
@@ -35,6 +35,8 @@ pub struct Hosting {
     pub login: String,
     /// The page may be asked for as the node id below this name, beside addresses and names below `localhost`.
     pub domain: Option<String>,
+    /// Traefik's entry points that lead to the page, where Consul is; empty: its default ones.
+    pub entry_points: Vec<String>,
 }
 
 /// What a kept peer has beside what every peer has.
@@ -56,6 +58,16 @@ impl Kept {
 
     pub(crate) fn is_vacant(&self) -> bool {
         *self.arbiter.vacancy().borrow()
+    }
+
+    /// Whether it is nobody's, and how that changes.
+    pub(crate) fn vacancy(&self) -> watch::Receiver<bool> {
+        self.arbiter.vacancy()
+    }
+
+    /// What it was told.
+    pub(crate) const fn hosting(&self) -> &Hosting {
+        &self.hosting
     }
 
     pub(crate) fn service(

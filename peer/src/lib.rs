@@ -39,6 +39,7 @@
 //! ```
 
 mod actor;
+mod catalog;
 mod chat;
 mod checkpoint;
 mod command;

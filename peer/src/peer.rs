@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     actor::Parts,
+    catalog,
     chat::ChatService,
     checkpoint::Keeper,
     config::PeerConfig,
@@ -92,6 +93,7 @@ impl Peer {
         let (discovery, discovered) =
             Discovery::spawn(&group, settings(config), announcer.clone(), found.clone());
         server::serve_greeting(&servers, greeting, announcer.clone(), &discovery, found).await;
+        catalog::register(config, kept.as_ref(), addresses, &discovery, &servers);
 
         let parts = Parts {
             core,

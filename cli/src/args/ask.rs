@@ -263,6 +263,8 @@ pub(crate) struct Doctor {
     /// Try to reach this bridge over UDP
     #[arg(long, value_name = "URL")]
     pub(crate) link: Option<String>,
+    #[command(flatten)]
+    pub(crate) consul: super::ConsulArgs,
     /// Interfaces to look at; repeatable
     #[arg(long = "interface", value_name = "IF")]
     pub(crate) interfaces: Vec<String>,

@@ -6,7 +6,7 @@ use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use identity::NodeId;
 
 use super::{
-    DataArgs, ReadArgs,
+    ConsulArgs, DataArgs, ReadArgs,
     run::{Retain, Ui},
 };
 
@@ -85,6 +85,12 @@ pub(crate) struct DispatcherArgs {
     /// localhost and ID.localhost, at the port of the page and on this machine only)
     #[arg(long, env = "CAUSEWAY_DOMAIN", value_name = "D")]
     pub(crate) domain: Option<String>,
+    #[command(flatten)]
+    pub(crate) consul: ConsulArgs,
+    /// With --consul and --domain: an entry point of Traefik that leads here and to the peers' pages, such as `websecure`;
+    /// repeatable (default: Traefik's default ones)
+    #[arg(long = "entry-point", env = "CAUSEWAY_ENTRY_POINT", value_name = "NAME", value_delimiter = ',')]
+    pub(crate) entry_points: Vec<String>,
     /// A file with the keys of the cookies, one to a line, 64 hexadecimal digits each: the first one makes cookies, all are
     /// accepted (default: one of its own in the data directory)
     #[arg(long, env = "CAUSEWAY_KEYS", value_name = "FILE")]

@@ -11,6 +11,8 @@ use clap::Args as ClapArgs;
 use gateway::Congestion;
 use identity::NodeId;
 
+use super::ConsulArgs;
+
 /// What peers and bridges have in common.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct NodeArgs {
@@ -107,6 +109,8 @@ impl FromStr for Retain {
 pub(crate) struct BridgeArgs {
     #[command(flatten)]
     pub(crate) node: NodeArgs,
+    #[command(flatten)]
+    pub(crate) consul: ConsulArgs,
     /// The address to listen on, with the UDP port of the links if it is to be another (default: every address, port 30020)
     #[arg(long, env = "CAUSEWAY_LISTEN", value_name = "ADDR")]
     pub(crate) listen: Option<Listen>,
@@ -156,6 +160,8 @@ pub(crate) struct BridgeArgs {
 pub(crate) struct PeerArgs {
     #[command(flatten)]
     pub(crate) node: NodeArgs,
+    #[command(flatten)]
+    pub(crate) consul: ConsulArgs,
     /// The address to listen on, with the TCP port of the chat if it is to be another (default: every address, port 30000)
     #[arg(long, env = "CAUSEWAY_LISTEN", value_name = "ADDR")]
     pub(crate) listen: Option<Listen>,
@@ -188,6 +194,16 @@ pub(crate) struct PeerArgs {
     /// The page may be asked for as this peer's id below this name, beside addresses and names below `localhost`
     #[arg(long, env = "CAUSEWAY_UI_DOMAIN", value_name = "DOMAIN", requires = "obey")]
     pub(crate) ui_domain: Option<String>,
+    /// With --consul and --ui-domain: an entry point of Traefik that leads to the page, such as `websecure`; repeatable
+    /// (default: Traefik's default ones)
+    #[arg(
+        long = "entry-point",
+        env = "CAUSEWAY_ENTRY_POINT",
+        value_name = "NAME",
+        value_delimiter = ',',
+        requires = "ui_domain"
+    )]
+    pub(crate) entry_points: Vec<String>,
     /// Where /metrics and /healthz are served (default: nowhere)
     #[arg(long, env = "CAUSEWAY_METRICS_LISTEN", value_name = "ADDR")]
     pub(crate) metrics_listen: Option<SocketAddr>,

@@ -1,6 +1,9 @@
 //! `causeway doctor`: why nodes do not find each other, and what to do.
 
-use discovery::doctor::{Diagnosis, Examination, HeardNode, Verdict, examine};
+use discovery::{
+    consul::{Client, ConsulSettings, catalog::NODES},
+    doctor::{Diagnosis, Examination, HeardNode, Verdict, examine},
+};
 use gateway::{LinkUrl, link::probe};
 use identity::tls::Identity;
 use serde_json::json;
@@ -9,7 +12,7 @@ use crate::{
     args::Doctor,
     data,
     exit::{Failure, Fault},
-    output,
+    output, settings,
 };
 
 /// One thing that was looked at, and what to do if it is not good.
@@ -20,10 +23,15 @@ struct Finding {
 }
 
 pub(super) async fn run(args: Doctor) -> anyhow::Result<()> {
-    let findings = match &args.link {
+    let mut args = args;
+    let consul = settings::consul(std::mem::take(&mut args.consul), None, None)?;
+    let mut findings = match &args.link {
         Some(url) => link(url, &args).await?,
         None => network(&args).await?,
     };
+    if let Some(consul) = consul {
+        findings.push(catalog(consul).await);
+    }
     for finding in &findings {
         show(finding, args.read.json)?;
     }
@@ -97,6 +105,27 @@ async fn link(url: &str, args: &Doctor) -> anyhow::Result<Vec<Finding>> {
             advice: String::new(),
         })
         .collect())
+}
+
+/// Whether Consul answers, has a leader, and lets this node read who is there.
+async fn catalog(consul: ConsulSettings) -> Finding {
+    let at = consul.url.to_string();
+    let client = Client::new(consul);
+    let asked = async {
+        client.leader().await?;
+        client.healthy(NODES, None).await
+    };
+    match asked.await {
+        Ok(nodes) => Finding {
+            verdict: Verdict::Good,
+            sentence: format!(
+                "Consul at {at} works and has {} of Causeway",
+                output::count(u32::try_from(nodes.len()).unwrap_or(u32::MAX), "node", "nodes")
+            ),
+            advice: String::new(),
+        },
+        Err(error) => Finding { verdict: Verdict::Bad, sentence: format!("{error}"), advice: String::new() },
+    }
 }
 
 fn show(finding: &Finding, as_json: bool) -> std::io::Result<()> {

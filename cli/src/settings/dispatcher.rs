@@ -6,7 +6,10 @@ use anyhow::Context as _;
 use dispatcher::{AdminPage, DispatcherConfig, Place, SwarmConfig};
 use identity::MAX_KEEPERS;
 
-use super::{data_of, first, host_name, network, targets, usage};
+use super::{
+    consul::{consul, options},
+    data_of, first, host_name, network, targets, usage,
+};
 use crate::{
     args::{Backend, DispatcherArgs, Ui},
     data::Kind,
@@ -33,6 +36,8 @@ pub(crate) fn dispatcher(args: DispatcherArgs, file: DispatcherTable) -> anyhow:
         None => AdminPage::Default,
     };
     config.domain = args.domain.or(file.domain);
+    config.consul = consul(args.consul, file.consul, file.consul_token_file)?;
+    config.entry_points = first(args.entry_points, file.entry_point);
     config.keys = args.keys.or(file.keys);
     config.pool = args.pool.or(file.pool).unwrap_or(config.pool);
     config.max_peers = args.max_peers.or(file.max_peers).unwrap_or(config.max_peers);
@@ -59,6 +64,13 @@ pub(crate) fn dispatcher(args: DispatcherArgs, file: DispatcherTable) -> anyhow:
     let repeated = [("--bridge", bridges), ("--interface", interfaces)];
     for (option, values) in repeated {
         config.peer_arguments.extend(values.into_iter().flat_map(|value| [option.to_owned(), value]));
+    }
+    if let Some(consul) = &config.consul {
+        config.peer_arguments.extend(options(consul));
+    }
+    if config.domain.is_some() {
+        let names = config.entry_points.iter();
+        config.peer_arguments.extend(names.flat_map(|name| ["--entry-point".to_owned(), name.clone()]));
     }
     if let Some(address) = args.peer_listen.or(file.peer_listen) {
         config.membership.listen = Some(address);

@@ -10,6 +10,7 @@
 
 mod clocks;
 mod commands;
+mod consul;
 mod demo;
 mod dispatching;
 mod kills;

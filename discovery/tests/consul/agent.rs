@@ -24,7 +24,7 @@ pub(crate) struct Agent {
     process: Child,
 }
 
-/// Where a program lies that `cli/tests/consul/fetch` fetched; none, said loudly, where it did not.
+/// Where a program lies that `discovery/tests/consul/fetch` fetched; none, said loudly, where it did not.
 ///
 /// # Panics
 /// Where `CI` is set.
@@ -134,5 +134,8 @@ pub(crate) fn exchange(
 
 /// A port that was free a moment ago.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("there are ports").port()
+    TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .expect("there are ports")
+        .port()
 }

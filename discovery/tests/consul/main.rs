@@ -8,6 +8,7 @@
 
 mod agent;
 mod client;
+mod keeping;
 mod lying;
 #[path = "../sockets/node.rs"]
 #[expect(dead_code, reason = "the tests on sockets use more of it")]

@@ -126,3 +126,13 @@ async fn a_change_of_what_a_node_says_is_told() {
     };
     tokio::time::timeout(LIMIT, told).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_died_is_not_found_any_more() {
+    let Some(agent) = Agent::start("a node that dies", "") else { return };
+    let first = start(plan("first"), &agent);
+    let second = start(plan("second"), &agent);
+    listed(&agent, vec![first.id(), second.id()]).await;
+    second.crash().await;
+    listed(&agent, vec![first.id()]).await;
+}

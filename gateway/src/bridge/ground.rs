@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use discovery::{Announcer, Discovery, Event, MulticastSettings, Presence, Settings};
+use discovery::{Announcer, Discovery, Event, MulticastSettings, Presence, Settings, source::consul::Consul};
 use identity::{
     Description, Network,
     keyfile::{self, KeyFileError, Start},
@@ -102,8 +102,11 @@ impl Ground {
         let announcer = Announcer::new(&self.identity, self.start, presence)?;
         let metrics = discovery::Metrics::default();
         let settings = self.discovery_settings();
-        let hears = settings.multicast.is_some();
+        let hears = settings.multicast.is_some() || self.config.consul.is_some();
         let (discovery, mut events) = Discovery::spawn(group, settings, announcer.clone(), metrics.clone());
+        if let Some(consul) = self.config.consul.clone() {
+            discovery.add_source(Consul::new(consul, addresses.control.ip()));
+        }
         let (data, network) = (&self.config.data, self.network.clone());
         let (network, meanwhile) =
             network::settle(data, network, hears, &mut events, &mut self.unkept).await?;

@@ -20,6 +20,9 @@ use super::{Arbiter, Hosting, service::Idleness};
 /// Who is not let in sees this; `LOGIN` and `WHY` are filled in.
 const AWAY: &str = include_str!("../../page/away.html");
 
+/// Says nothing but that the page is there.
+const HEALTH: &str = "/healthz";
+
 /// What the routes of a kept peer share. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Entrance {
@@ -96,6 +99,8 @@ pub(crate) async fn entered(State(entrance): State<Entrance>, request: Request, 
             entrance.enter(token, request.headers()).await
         }
         "/leave" => entrance.leave(),
+        // Whoever looks whether the page is there: Consul's agent, a proxy in front.
+        HEALTH => "ok\n".into_response(),
         // A link that `causeway open` made.
         "/" if request.uri().query().is_none() && !entrance.is_let_in(request.headers()) => {
             entrance.away("this peer is somebody's, or will be. Log in to get to yours.")

@@ -34,6 +34,7 @@ async fn start(data: &Path, dispatcher: &Identity) -> Node {
     let mut config = config("guest", data);
     config.ui = Ui::At(SocketAddr::from(([127, 0, 0, 1], 0)));
     config.hosting = Some(Hosting {
+        entry_points: Vec::new(),
         obey: vec![dispatcher.id()],
         login: LOGIN.into(),
         domain: Some("example.org".into()),

@@ -1,0 +1,219 @@
+//! Browsers that come by Traefik, without the browser.
+
+use std::time::Instant;
+
+use serde_json::Value;
+
+use super::{agent::Agent, traefik::Traefik};
+use crate::support::{
+    Lobby, eventually, kill, text,
+    visitor::{Heard, OF_THE_PAGE, request},
+};
+
+const DOMAIN: &str = "chat.test";
+/// As docs/consul.md has it.
+const WATCHING: &str = "watch = true";
+
+/// A dispatcher whose peers are behind a real Traefik, by a real Consul.
+struct Place {
+    agent: Agent,
+    traefik: Traefik,
+    lobby: Lobby,
+}
+
+/// A person at that place.
+#[derive(Default)]
+struct Guest {
+    cookie: Option<String>,
+    session: Option<String>,
+}
+
+impl Place {
+    fn start(test: &str, provider: &str, arguments: &[&str]) -> Option<Self> {
+        let agent = Agent::start(test, "")?;
+        let traefik = Traefik::start(test, &agent, provider)?;
+        let url = agent.url();
+        let own = ["--consul", url.as_str(), "--domain", DOMAIN, "--entry-point", "web"];
+        let lobby = Lobby::start(test, &[&own[..], arguments].concat());
+        let place = Self { agent, traefik, lobby };
+        eventually("the login has a route", || (place.ask("/", DOMAIN, &[])?.status == 200).then_some(()));
+        Some(place)
+    }
+
+    /// What a path of a name says by Traefik.
+    fn ask(&self, path: &str, host: &str, headers: &[String]) -> Option<Heard> {
+        request(self.traefik.port, &format!("GET {path}"), host, headers).ok()
+    }
+
+    /// The port of the dispatcher itself.
+    fn own_port(&self) -> u16 {
+        self.lobby.dispatcher.port("page")
+    }
+
+    /// The pages in the catalog that are well: peer, and whether it is vacant.
+    fn pages(&self) -> Vec<(String, bool)> {
+        let answer = self.agent.ask("GET", "/v1/health/service/causeway-page?passing", "");
+        let body = answer.split_once("\r\n\r\n").map(|(_, body)| body).unwrap_or_default();
+        let body: Value = serde_json::from_str(body).unwrap_or_default();
+        let read = |it: &Value| {
+            let vacant =
+                it["Service"]["Tags"].as_array().is_some_and(|tags| tags.iter().any(|tag| tag == "vacant"));
+            (text(&it["Service"]["Meta"], "node").to_owned(), vacant)
+        };
+        body.as_array().map(|all| all.iter().map(read).collect()).unwrap_or_default()
+    }
+
+    /// The one vacant peer of the catalog, once there is just one page.
+    fn vacant(&self) -> String {
+        eventually("one vacant peer is in the catalog", || match &self.pages()[..] {
+            [(node, true)] => Some(node.clone()),
+            _ => None,
+        })
+    }
+}
+
+impl Guest {
+    /// Presses the button, at the port of Traefik or of the dispatcher; where the browser is sent.
+    fn log_in(&mut self, port: u16) -> String {
+        eventually("somebody is let in", || {
+            let mut headers = vec![OF_THE_PAGE.to_owned()];
+            headers.extend(self.cookie.iter().map(|cookie| format!("cookie: {cookie}")));
+            let heard = request(port, "POST /api/login", DOMAIN, &headers).ok()?;
+            self.cookie = heard.cookie().or_else(|| self.cookie.take());
+            heard.go()
+        })
+    }
+
+    /// Follows the redirect.
+    fn follow(&mut self, port: u16, go: &str) -> Heard {
+        let (host, path) = go.strip_prefix("https://").and_then(|it| it.split_once('/')).expect("an address");
+        let heard = request(port, &format!("GET /{path}"), host, &[]).unwrap();
+        self.session = heard.cookie();
+        heard
+    }
+
+    /// What a path of a peer's page says.
+    fn page(&self, port: u16, node: &str, path: &str) -> Heard {
+        let headers: Vec<_> = self.session.iter().map(|session| format!("cookie: {session}")).collect();
+        request(port, &format!("GET {path}"), &host_of(node), &headers).unwrap()
+    }
+}
+
+fn host_of(node: &str) -> String {
+    format!("{node}.{DOMAIN}")
+}
+
+fn is_open(page: &Heard) -> bool {
+    page.status == 200 && page.body.contains("id=\"people\"")
+}
+
+#[test]
+fn a_peer_has_its_route_while_it_is_vacant_and_whoever_is_sent_there_does_not_wait() {
+    let Some(place) = Place::start("vacant routes", WATCHING, &["--pool", "1", "--max-peers", "1"]) else {
+        return;
+    };
+    let port = place.traefik.port;
+    let node = place.vacant();
+    // The peer itself answers, not the dispatcher, which would say the same of a peer that is somebody else's.
+    eventually("the vacant peer has its route", || {
+        let page = place.ask("/healthz", &host_of(&node), &[])?;
+        (page.status == 200 && page.body == "ok\n").then_some(())
+    });
+    let refused = place.ask("/", &host_of(&node), &[]).unwrap();
+    assert!(refused.status == 401 && refused.body.contains("Not open"), "{refused:?}");
+
+    let (mut guest, clicked) = (Guest::default(), Instant::now());
+    let go = guest.log_in(port);
+    let sent = Instant::now();
+    let entered = guest.follow(port, &go);
+    println!("login answered after {:?}, redirect followed in {:?}", sent - clicked, sent.elapsed());
+    assert!(go.starts_with(&format!("https://{node}.{DOMAIN}/enter?login=")), "{go}");
+    assert_eq!((entered.status, entered.header("location")), (303, Some("/")), "{entered:?}");
+    let page = guest.page(port, &node, "/");
+    assert!(is_open(&page), "{page:?}");
+    eventually("the catalog says that it is taken", || {
+        (place.pages() == [(node.clone(), false)]).then_some(())
+    });
+    assert!(is_open(&guest.page(port, &node, "/")), "its route stays");
+}
+
+#[test]
+fn the_name_of_a_peer_that_sleeps_leads_to_the_dispatcher_which_wakes_it() {
+    let arguments = ["--pool", "1", "--max-peers", "1", "--idle", "1s"];
+    let Some(place) = Place::start("sleeping routes", WATCHING, &arguments) else { return };
+    let (port, mut guest) = (place.traefik.port, Guest::default());
+    let go = guest.log_in(port);
+    guest.follow(port, &go);
+    let node = crate::support::visitor::node_of(&go.replacen("https", "http", 1)).to_owned();
+    for _ in 0..2 {
+        place.lobby.wait_state(&node, "asleep");
+        eventually("its page is not in the catalog", || place.pages().is_empty().then_some(()));
+        let asked = Instant::now();
+        let page = eventually("its name leads to the dispatcher", || {
+            let page = guest.page(port, &node, "/");
+            (page.status != 502 && page.status != 404).then_some(page)
+        });
+        println!("woken and answered after {:?}", asked.elapsed());
+        assert!(is_open(&page), "{page:?}");
+        assert_eq!(place.lobby.kept_as(&node)["state"], "held");
+    }
+}
+
+#[test]
+fn a_peer_that_dies_leaves_its_name_to_the_dispatcher_and_gets_it_back() {
+    let Some(place) = Place::start("dying routes", WATCHING, &["--pool", "1", "--max-peers", "1"]) else {
+        return;
+    };
+    let (port, mut guest) = (place.traefik.port, Guest::default());
+    let go = guest.log_in(port);
+    guest.follow(port, &go);
+    let node = crate::support::visitor::node_of(&go.replacen("https", "http", 1)).to_owned();
+    kill(place.lobby.process_of(place.lobby.number(&node)).unwrap());
+    let died = Instant::now();
+    eventually("its page is open again", || is_open(&guest.page(port, &node, "/")).then_some(()));
+    println!("open again {:?} after its death", died.elapsed());
+    eventually("it is in the catalog", || (place.pages() == [(node.clone(), false)]).then_some(()));
+}
+
+#[test]
+fn without_traefik_or_consul_the_dispatcher_answers_at_its_own_port() {
+    let arguments = ["--pool", "2", "--max-peers", "4"];
+    let Some(mut place) = Place::start("no routes", WATCHING, &arguments) else { return };
+    let own = place.own_port();
+    place.traefik.kill();
+    place.agent.kill();
+    let mut guest = Guest::default();
+    let go = guest.log_in(own);
+    assert_eq!(guest.follow(own, &go).status, 303);
+    let node = crate::support::visitor::node_of(&go.replacen("https", "http", 1)).to_owned();
+    assert!(is_open(&guest.page(own, &node, "/")));
+
+    place.agent.start_again();
+    place.traefik.start_again();
+    eventually("its route is back", || {
+        let page = place.ask("/healthz", &host_of(&node), &[])?;
+        (page.body == "ok\n").then_some(())
+    });
+    assert!(is_open(&guest.page(place.traefik.port, &node, "/")));
+}
+
+/// How long a new page takes to be routable, by how Traefik is told to look.
+#[test]
+#[ignore = "it measures, and asserts nothing: run it by its name with --run-ignored all"]
+fn how_long_a_new_route_takes_is_printed() {
+    for provider in [WATCHING, "refreshInterval = \"1s\"", "refreshInterval = \"15s\""] {
+        let Some(place) = Place::start("new routes", provider, &["--pool", "1", "--max-peers", "1"]) else {
+            return;
+        };
+        let mut registered = None;
+        eventually("it is routable", || {
+            if registered.is_none() && !place.pages().is_empty() {
+                registered = Some(Instant::now());
+            }
+            let (node, _) = place.pages().into_iter().next()?;
+            (place.ask("/healthz", &host_of(&node), &[])?.body == "ok\n").then_some(())
+        });
+        let waited = registered.map(|since| since.elapsed()).unwrap_or_default();
+        println!("{provider}: routable {waited:?} after it was registered");
+    }
+}
