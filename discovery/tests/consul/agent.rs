@@ -114,6 +114,7 @@ fn run(program: &PathBuf, http: u16, configuration: &str) -> Child {
 }
 
 /// One request over a connection of its own, with headers of the caller's, `Host` among them.
+/// HTTP/1.0: nothing comes in chunks.
 pub(crate) fn exchange(
     address: SocketAddr,
     (method, path): (&str, &str),
@@ -123,10 +124,7 @@ pub(crate) fn exchange(
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(GENEROUS))?;
     let length = body.len();
-    write!(
-        stream,
-        "{method} {path} HTTP/1.1\r\nConnection: close\r\n{headers}Content-Length: {length}\r\n\r\n{body}"
-    )?;
+    write!(stream, "{method} {path} HTTP/1.0\r\n{headers}Content-Length: {length}\r\n\r\n{body}")?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
     Ok(String::from_utf8_lossy(&answer).into_owned())

@@ -4,7 +4,10 @@ use std::{fs, net::UdpSocket};
 
 use tempfile::TempDir;
 
-use super::agent::{Agent, exchange};
+use super::{
+    agent::{Agent, exchange},
+    read,
+};
 use crate::support::{Node, eventually, network, text};
 
 /// A node that hears nobody: its port of discovery is its own.
@@ -21,9 +24,8 @@ fn peer(name: &str, network: &str, folder: &TempDir, agent: &Agent) -> Node {
 fn wait_listed(agent: &Agent, mut names: Vec<String>) {
     names.sort();
     eventually(&format!("the catalog has {names:?}"), || {
-        let answer = agent.ask("GET", "/v1/health/service/causeway?passing", "");
-        let body: serde_json::Value = serde_json::from_str(answer.split_once("\r\n\r\n")?.1).ok()?;
-        let ids = body.as_array()?.iter().map(|it| text(&it["Service"], "ID").to_owned());
+        let found = read(agent, "/v1/health/service/causeway?passing");
+        let ids = found.as_array()?.iter().map(|it| text(&it["Service"], "ID").to_owned());
         let mut ids: Vec<_> = ids.collect();
         ids.sort();
         (ids == names).then_some(())
@@ -84,8 +86,12 @@ fn a_peer_registers_with_a_bridge_that_consul_names_and_bridges_share_their_netw
         serde_json::from_str::<serde_json::Value>(&kept).unwrap()["id"].clone()
     };
     assert_eq!(id(&first), id(&second));
-    let answer = agent.ask("GET", "/v1/catalog/service/causeway?tag=bridge", "");
-    assert!(answer.contains(&format!("\"ServicePort\":{}", first.port("control"))), "{answer}");
+    let found = read(&agent, "/v1/catalog/service/causeway?tag=bridge");
+    let mut ports: Vec<_> = found.as_array().unwrap().iter().map(|it| it["ServicePort"].as_u64()).collect();
+    let mut expected = [&first, &second].map(|bridge| Some(u64::from(bridge.port("control"))));
+    ports.sort();
+    expected.sort();
+    assert_eq!(ports, expected);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use super::{agent::Agent, traefik::Traefik};
+use super::{agent::Agent, read, traefik::Traefik};
 use crate::support::{
     Lobby, eventually, kill, text,
     visitor::{Heard, OF_THE_PAGE, request},
@@ -47,20 +47,22 @@ impl Place {
 
     /// The port of the dispatcher itself.
     fn own_port(&self) -> u16 {
-        self.lobby.dispatcher.port("page")
+        let found = read(&self.agent, "/v1/health/service/causeway-login?passing");
+        found[0]["Service"]["Port"]
+            .as_u64()
+            .and_then(|port| u16::try_from(port).ok())
+            .expect("it is registered")
     }
 
     /// The pages in the catalog that are well: peer, and whether it is vacant.
     fn pages(&self) -> Vec<(String, bool)> {
-        let answer = self.agent.ask("GET", "/v1/health/service/causeway-page?passing", "");
-        let body = answer.split_once("\r\n\r\n").map(|(_, body)| body).unwrap_or_default();
-        let body: Value = serde_json::from_str(body).unwrap_or_default();
-        let read = |it: &Value| {
+        let found = read(&self.agent, "/v1/health/service/causeway-page?passing");
+        let page = |it: &Value| {
             let vacant =
                 it["Service"]["Tags"].as_array().is_some_and(|tags| tags.iter().any(|tag| tag == "vacant"));
             (text(&it["Service"]["Meta"], "node").to_owned(), vacant)
         };
-        body.as_array().map(|all| all.iter().map(read).collect()).unwrap_or_default()
+        found.as_array().map(|all| all.iter().map(page).collect()).unwrap_or_default()
     }
 
     /// The one vacant peer of the catalog, once there is just one page.
@@ -101,6 +103,12 @@ impl Guest {
 
 fn host_of(node: &str) -> String {
     format!("{node}.{DOMAIN}")
+}
+
+/// The peer to which a browser is sent.
+fn node_of(go: &str) -> String {
+    let host = go.strip_prefix("https://").expect("the domain is behind TLS");
+    host.split('.').next().expect("there is a first part").to_owned()
 }
 
 fn is_open(page: &Heard) -> bool {
@@ -144,7 +152,7 @@ fn the_name_of_a_peer_that_sleeps_leads_to_the_dispatcher_which_wakes_it() {
     let (port, mut guest) = (place.traefik.port, Guest::default());
     let go = guest.log_in(port);
     guest.follow(port, &go);
-    let node = crate::support::visitor::node_of(&go.replacen("https", "http", 1)).to_owned();
+    let node = node_of(&go);
     for _ in 0..2 {
         place.lobby.wait_state(&node, "asleep");
         eventually("its page is not in the catalog", || place.pages().is_empty().then_some(()));
@@ -167,7 +175,7 @@ fn a_peer_that_dies_leaves_its_name_to_the_dispatcher_and_gets_it_back() {
     let (port, mut guest) = (place.traefik.port, Guest::default());
     let go = guest.log_in(port);
     guest.follow(port, &go);
-    let node = crate::support::visitor::node_of(&go.replacen("https", "http", 1)).to_owned();
+    let node = node_of(&go);
     kill(place.lobby.process_of(place.lobby.number(&node)).unwrap());
     let died = Instant::now();
     eventually("its page is open again", || is_open(&guest.page(port, &node, "/")).then_some(()));
@@ -185,7 +193,7 @@ fn without_traefik_or_consul_the_dispatcher_answers_at_its_own_port() {
     let mut guest = Guest::default();
     let go = guest.log_in(own);
     assert_eq!(guest.follow(own, &go).status, 303);
-    let node = crate::support::visitor::node_of(&go.replacen("https", "http", 1)).to_owned();
+    let node = node_of(&go);
     assert!(is_open(&guest.page(own, &node, "/")));
 
     place.agent.start_again();
