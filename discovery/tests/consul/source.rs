@@ -4,12 +4,13 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use discovery::{GoneReason, consul::catalog, source::consul::Consul};
 use identity::{Network, NetworkId, NodeId};
+use prometheus_client::{encoding::text::encode, registry::Registry};
 use proto::node::v1::NodeKind;
 
 use crate::{
     agent::Agent,
     client,
-    node::{LIMIT, Node, Plan, without_multicast},
+    node::{LIMIT, Node, Plan, eventually, without_multicast},
     settings,
 };
 
@@ -100,7 +101,14 @@ async fn what_somebody_wrote_into_the_catalog_is_not_believed() {
     first.described(second.id()).await;
     listed(&agent, vec![first.id(), second.id(), invented]).await;
     // It was tried, and the one that answered there was not taken for it.
-    honest.described(first.id()).await;
+    let mut registry = Registry::default();
+    first.metrics.register(&mut registry);
+    let failed = || {
+        let mut text = String::new();
+        encode(&mut text, &registry).unwrap();
+        text.lines().any(|line| line.contains(r#"greetings_total{reason="failed"}"#) && !line.ends_with(" 0"))
+    };
+    eventually("the invented node is greeted", failed).await;
     assert!(!first.discovery.snapshot().neighbours.contains_key(&invented));
 }
 

@@ -12,7 +12,12 @@ use crate::support::{
 
 const DOMAIN: &str = "chat.test";
 /// As docs/consul.md has it.
-const WATCHING: &str = "watch = true";
+const WATCHING: Looking = ("providersThrottleDuration = \"100ms\"", "watch = true");
+/// As Traefik does by itself.
+const SLOW: Looking = ("", "refreshInterval = \"15s\"");
+
+/// How Traefik looks at Consul.
+type Looking = (&'static str, &'static str);
 
 /// A dispatcher whose peers are behind a real Traefik, by a real Consul.
 struct Place {
@@ -29,9 +34,9 @@ struct Guest {
 }
 
 impl Place {
-    fn start(test: &str, provider: &str, arguments: &[&str]) -> Option<Self> {
+    fn start(test: &str, looking: Looking, arguments: &[&str]) -> Option<Self> {
         let agent = Agent::start(test, "")?;
-        let traefik = Traefik::start(test, &agent, provider)?;
+        let traefik = Traefik::start(test, &agent, looking)?;
         let url = agent.url();
         let own = ["--consul", url.as_str(), "--domain", DOMAIN, "--entry-point", "web"];
         let lobby = Lobby::start(test, &[&own[..], arguments].concat());
@@ -63,6 +68,12 @@ impl Place {
             (text(&it["Service"]["Meta"], "node").to_owned(), vacant)
         };
         found.as_array().map(|all| all.iter().map(page).collect()).unwrap_or_default()
+    }
+
+    /// Waits until Traefik has a route to a peer's own page.
+    fn wait_route(&self, node: &str) {
+        let route = format!("causeway-page-{node}");
+        eventually("the peer has its route", || self.traefik.has_route(&route).then_some(()));
     }
 
     /// The one vacant peer of the catalog, once there is just one page.
@@ -117,16 +128,13 @@ fn is_open(page: &Heard) -> bool {
 
 #[test]
 fn a_peer_has_its_route_while_it_is_vacant_and_whoever_is_sent_there_does_not_wait() {
-    let Some(place) = Place::start("vacant routes", WATCHING, &["--pool", "1", "--max-peers", "1"]) else {
+    let Some(mut place) = Place::start("vacant routes", WATCHING, &["--pool", "1", "--max-peers", "1"])
+    else {
         return;
     };
     let port = place.traefik.port;
     let node = place.vacant();
-    // The peer itself answers, not the dispatcher, which would say the same of a peer that is somebody else's.
-    eventually("the vacant peer has its route", || {
-        let page = place.ask("/healthz", &host_of(&node), &[])?;
-        (page.status == 200 && page.body == "ok\n").then_some(())
-    });
+    place.wait_route(&node);
     let refused = place.ask("/", &host_of(&node), &[]).unwrap();
     assert!(refused.status == 401 && refused.body.contains("Not open"), "{refused:?}");
 
@@ -142,7 +150,19 @@ fn a_peer_has_its_route_while_it_is_vacant_and_whoever_is_sent_there_does_not_wa
     eventually("the catalog says that it is taken", || {
         (place.pages() == [(node.clone(), false)]).then_some(())
     });
+    // By a route of its own: the dispatcher is not asked.
+    place.lobby.dispatcher.kill();
     assert!(is_open(&guest.page(port, &node, "/")), "its route stays");
+}
+
+#[test]
+fn whoever_is_sent_to_a_peer_before_traefik_knows_it_gets_there_by_the_dispatcher() {
+    let Some(place) = Place::start("late routes", SLOW, &["--pool", "0", "--max-peers", "1"]) else { return };
+    let (port, mut guest) = (place.traefik.port, Guest::default());
+    let go = guest.log_in(port);
+    let entered = guest.follow(port, &go);
+    assert_eq!((entered.status, entered.header("location")), (303, Some("/")), "{entered:?}");
+    assert!(is_open(&guest.page(port, &node_of(&go), "/")));
 }
 
 #[test]
@@ -198,10 +218,7 @@ fn without_traefik_or_consul_the_dispatcher_answers_at_its_own_port() {
 
     place.agent.start_again();
     place.traefik.start_again();
-    eventually("its route is back", || {
-        let page = place.ask("/healthz", &host_of(&node), &[])?;
-        (page.body == "ok\n").then_some(())
-    });
+    place.wait_route(&node);
     assert!(is_open(&guest.page(place.traefik.port, &node, "/")));
 }
 
@@ -209,19 +226,19 @@ fn without_traefik_or_consul_the_dispatcher_answers_at_its_own_port() {
 #[test]
 #[ignore = "it measures, and asserts nothing: run it by its name with --run-ignored all"]
 fn how_long_a_new_route_takes_is_printed() {
-    for provider in [WATCHING, "refreshInterval = \"1s\"", "refreshInterval = \"15s\""] {
-        let Some(place) = Place::start("new routes", provider, &["--pool", "1", "--max-peers", "1"]) else {
+    for looking in [WATCHING, ("", WATCHING.1), ("", "refreshInterval = \"1s\""), SLOW] {
+        let Some(place) = Place::start("new routes", looking, &["--pool", "1", "--max-peers", "2"]) else {
             return;
         };
-        let mut registered = None;
-        eventually("it is routable", || {
-            if registered.is_none() && !place.pages().is_empty() {
-                registered = Some(Instant::now());
-            }
-            let (node, _) = place.pages().into_iter().next()?;
-            (place.ask("/healthz", &host_of(&node), &[])?.body == "ok\n").then_some(())
+        place.wait_route(&place.vacant());
+        // Another one takes the place of the one that is taken.
+        Guest::default().log_in(place.traefik.port);
+        let node = eventually("another one is in the catalog", || {
+            let pages = place.pages();
+            (pages.len() == 2).then(|| pages.into_iter().find(|(_, vacant)| *vacant)).flatten()
         });
-        let waited = registered.map(|since| since.elapsed()).unwrap_or_default();
-        println!("{provider}: routable {waited:?} after it was registered");
+        let registered = Instant::now();
+        place.wait_route(&node.0);
+        println!("{looking:?}: routable {:?} after it was registered", registered.elapsed());
     }
 }

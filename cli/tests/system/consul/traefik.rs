@@ -11,31 +11,37 @@ use std::{
 use tempfile::TempDir;
 
 use super::agent::{Agent, fetched, free_port};
-use crate::support::eventually;
+use crate::support::{eventually, visitor::request};
 
 /// See the module. It ends when dropped.
 pub(crate) struct Traefik {
     program: PathBuf,
+    /// Where browsers come in.
     pub(crate) port: u16,
+    /// Where it tells what it knows.
+    inside: u16,
     folder: TempDir,
     process: Child,
 }
 
 impl Traefik {
-    /// Starts one with the configuration of docs/consul.md, and more lines for its provider.
-    pub(crate) fn start(test: &str, agent: &Agent, provider: &str) -> Option<Self> {
+    /// Starts one with the configuration of docs/consul.md, but for how it looks: lines of `[providers]`, and of its
+    /// provider.
+    pub(crate) fn start(test: &str, agent: &Agent, (providers, provider): (&str, &str)) -> Option<Self> {
         let program = fetched("traefik", test)?;
-        let (folder, port) = (TempDir::new().expect("there is room"), free_port());
+        let (folder, port, inside) = (TempDir::new().expect("there is room"), free_port(), free_port());
         let configuration = format!(
             "[entryPoints.web]\naddress = \"127.0.0.1:{port}\"\n\
+             [providers]\n{providers}\n\
              [providers.consulCatalog]\nexposedByDefault = false\n{provider}\n\
              [providers.consulCatalog.endpoint]\naddress = \"{}\"\nscheme = \"http\"\n\
+             [entryPoints.traefik]\naddress = \"127.0.0.1:{inside}\"\n[api]\ninsecure = true\n\
              [log]\nlevel = \"DEBUG\"\n",
             agent.address()
         );
         fs::write(folder.path().join("traefik.toml"), configuration).expect("there is room");
         let process = run(&program, &folder);
-        let traefik = Self { program, port, folder, process };
+        let traefik = Self { program, port, inside, folder, process };
         traefik.wait();
         Some(traefik)
     }
@@ -48,6 +54,12 @@ impl Traefik {
     pub(crate) fn start_again(&mut self) {
         self.process = run(&self.program, &self.folder);
         self.wait();
+    }
+
+    /// Whether it has a route of this name.
+    pub(crate) fn has_route(&self, name: &str) -> bool {
+        let asked = format!("GET /api/http/routers/{name}@consulcatalog");
+        request(self.inside, &asked, "127.0.0.1", &[]).is_ok_and(|heard| heard.status == 200)
     }
 
     /// What it said.
