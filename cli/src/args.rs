@@ -90,19 +90,20 @@ pub(crate) enum Command {
     Demo(Demo),
     /// Run a bridge: it links its network with others
     #[command(
-        after_help = "Example:\n  causeway bridge --name attic --network home --link quic://cloud.example.org:30020/NODEID"
+        after_help = "Example:\n  causeway bridge --name attic --network home --link quic://cloud.example.org:30020/NODEID\n  causeway bridge --name tower --network cloud --consul http://127.0.0.1:8500"
     )]
     Bridge(Box<BridgeArgs>),
     /// Run a peer: your place in the network
     #[command(
-        after_help = "Example:\n  causeway peer --name anna --network home\n  causeway peer --name carla --network cloud --bridge 10.0.0.5:30012"
+        after_help = "Example:\n  causeway peer --name anna --network home\n  causeway peer --name carla --network cloud --bridge 10.0.0.5:30012\n  causeway peer --name dora --network cloud --consul http://127.0.0.1:8500"
     )]
     Peer(Box<PeerArgs>),
     /// Run a dispatcher: a page where people with only a browser get a peer of their own
     #[command(
         after_help = "It starts `causeway peer` for each of them on this machine. The peers run on when it ends, and are taken up \
                       again.\n\nExample:\n  causeway dispatcher --network cloud\n  causeway dispatcher --network cloud \
-                      --domain chat.example.org\n  causeway dispatcher --network cloud --backend swarm --overlay people \
+                      --domain chat.example.org --consul http://127.0.0.1:8500 --entry-point websecure\n  \
+                      causeway dispatcher --network cloud --backend swarm --overlay people \
                       --bridge bridge:30012\n  causeway dispatcher status"
     )]
     Dispatcher(Box<Dispatcher>),
@@ -198,7 +199,7 @@ pub(crate) enum Command {
     Topology(Topology),
     /// Find out why nodes do not find each other
     #[command(
-        after_help = "Example:\n  causeway doctor --network home\n  causeway doctor --link quic://cloud.example.org:30020/NODEID"
+        after_help = "Example:\n  causeway doctor --network home\n  causeway doctor --link quic://cloud.example.org:30020/NODEID\n  causeway doctor --consul http://127.0.0.1:8500"
     )]
     Doctor(Doctor),
     /// Print completions for a shell

@@ -60,7 +60,10 @@ async fn nodes_of_a_network_find_each_other_and_are_taken_out_when_they_leave() 
     assert!(one.is_direct() && other.is_direct());
     listed(&agent, vec![first.id(), second.id(), elsewhere.id()]).await;
     assert!(!first.discovery.snapshot().neighbours.contains_key(&elsewhere.id()));
+    let registered = format!("causeway-peer-{}", second.id());
+    assert!(client(&agent.url()).has(&registered).await.unwrap());
     second.stop().await;
+    assert!(!client(&agent.url()).has(&registered).await.unwrap(), "it took itself out");
     listed(&agent, vec![first.id(), elsewhere.id()]).await;
 }
 
