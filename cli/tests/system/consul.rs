@@ -2,6 +2,7 @@
 
 #[path = "../../../discovery/tests/consul/agent.rs"]
 mod agent;
+mod browsing;
 mod finding;
 mod routing;
 mod traefik;

@@ -111,7 +111,7 @@ impl Client {
         let (mut sender, connection) =
             http1::handshake(TokioIo::new(stream)).await.map_err(|error| self.unreachable(&error))?;
         let exchange = async {
-            let response = sender.send_request(request).await.map_err(|error| self.unreachable(&error))?;
+            let response = sender.send_request(request).await.map_err(|error| self.cut(&error))?;
             let (head, body) = response.into_parts();
             let body = Limited::new(body, MAX_CONSUL_BODY_BYTES).collect().await;
             let body = body.map_err(|error| self.garbled(&*error))?.to_bytes();
@@ -155,6 +155,13 @@ impl Client {
 
     fn unreachable(&self, error: &dyn std::error::Error) -> ConsulError {
         ConsulError::Unreachable { at: self.at(), why: error.to_string() }
+    }
+
+    fn cut(&self, error: &hyper::Error) -> ConsulError {
+        if error.is_parse() {
+            return self.garbled(error);
+        }
+        ConsulError::Cut { at: self.at(), why: error.to_string() }
     }
 
     pub(super) fn garbled(&self, error: &dyn std::error::Error) -> ConsulError {

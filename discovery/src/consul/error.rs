@@ -16,6 +16,17 @@ pub enum ConsulError {
         /// What the system said.
         why: String,
     },
+    /// It took the connection and closed it without an answer: so do agents, too, that have too many of them.
+    #[error(
+        "the Consul agent at {at} closed the connection without an answer ({why}): it was stopped, or takes no more \
+         connections from this address: see `limits {{ http_max_conns_per_client }}` in its configuration"
+    )]
+    Cut {
+        /// Where.
+        at: String,
+        /// What happened to the connection.
+        why: String,
+    },
     /// Too slow.
     #[error("the Consul agent at {at} did not answer in time")]
     Silent {

@@ -108,6 +108,24 @@ async fn of_many_who_set_a_mark_at_once_one_does() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_that_takes_no_more_connections_is_named() {
+    let Some(agent) = Agent::start("many connections", "limits { http_max_conns_per_client = 3 }") else {
+        return;
+    };
+    let client = client(&agent.url());
+    client.leader().await.unwrap();
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        held.push(tokio::net::TcpStream::connect(agent.address()).await.unwrap());
+    }
+    let error = client.leader().await.unwrap_err().to_string();
+    assert!(error.contains("http_max_conns_per_client"), "{error}");
+    held.clear();
+    let again = async { while client.leader().await.is_err() {} };
+    timeout(LIMIT, again).await.expect("there is room again");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_token_opens_what_is_closed_without_it() {
     let closed = r#"acl { enabled = true, default_policy = "deny", tokens { master = "the-key" } }"#;
     let Some(agent) = Agent::start_closed("access control", closed, "the-key") else { return };

@@ -18,6 +18,8 @@ pub(crate) struct Traefik {
     program: PathBuf,
     /// Where browsers come in.
     pub(crate) port: u16,
+    /// Where they come in by TLS, with a certificate that nobody signed.
+    pub(crate) tls: u16,
     /// Where it tells what it knows.
     inside: u16,
     folder: TempDir,
@@ -29,19 +31,21 @@ impl Traefik {
     /// provider.
     pub(crate) fn start(test: &str, agent: &Agent, (providers, provider): (&str, &str)) -> Option<Self> {
         let program = fetched("traefik", test)?;
-        let (folder, port, inside) = (TempDir::new().expect("there is room"), free_port(), free_port());
+        let folder = TempDir::new().expect("there is room");
+        let [port, tls, inside] = [(); 3].map(|()| free_port());
         let configuration = format!(
             "[entryPoints.web]\naddress = \"127.0.0.1:{port}\"\n\
              [providers]\n{providers}\n\
              [providers.consulCatalog]\nexposedByDefault = false\n{provider}\n\
              [providers.consulCatalog.endpoint]\naddress = \"{}\"\nscheme = \"http\"\n\
+             [entryPoints.tls]\naddress = \"127.0.0.1:{tls}\"\n[entryPoints.tls.http.tls]\n\
              [entryPoints.traefik]\naddress = \"127.0.0.1:{inside}\"\n[api]\ninsecure = true\n\
              [log]\nlevel = \"DEBUG\"\n",
             agent.address()
         );
         fs::write(folder.path().join("traefik.toml"), configuration).expect("there is room");
         let process = run(&program, &folder);
-        let traefik = Self { program, port, inside, folder, process };
+        let traefik = Self { program, port, tls, inside, folder, process };
         traefik.wait();
         Some(traefik)
     }

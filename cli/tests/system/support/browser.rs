@@ -47,6 +47,11 @@ impl Browser {
     /// # Panics
     /// Where `CI` is set and there is none.
     pub(crate) fn start(test: &str, size: (u32, u32)) -> Option<Self> {
+        Self::start_with(test, size, &[])
+    }
+
+    /// The same, with more options of Chromium's, and content with any certificate.
+    pub(crate) fn start_with(test: &str, size: (u32, u32), more: &[String]) -> Option<Self> {
         let driver =
             Command::new(DRIVER).arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
         let Ok(mut driver) = driver else {
@@ -64,7 +69,8 @@ impl Browser {
         let mut options = OPTIONS.map(str::to_owned).to_vec();
         options.push(format!("--user-data-dir={}", profile.path().display()));
         options.push(format!("--window-size={},{}", size.0, size.1));
-        let capabilities = json!({ "goog:chromeOptions": { "args": options } });
+        options.extend_from_slice(more);
+        let capabilities = json!({ "goog:chromeOptions": { "args": options }, "acceptInsecureCerts": true });
         let mut builder = ClientBuilder::new(HttpConnector::new());
         builder.capabilities(capabilities.as_object().expect("it is one").clone());
         let client = runtime.block_on(builder.connect(&format!("http://127.0.0.1:{port}")));
