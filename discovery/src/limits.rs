@@ -97,8 +97,9 @@ pub const MAX_HOST_BYTES: usize = 253;
 /// Addresses that one host name may stand for.
 pub const MAX_RESOLVED: usize = 8;
 
-/// How long a Consul agent may take to accept a connection and to answer.
-pub const CONSUL_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a Consul agent may take to accept a connection and to answer. It waits for a leader for 7 s before it says that
+/// there is none.
+pub const CONSUL_TIMEOUT: Duration = Duration::from_secs(10);
 /// The largest answer of a Consul agent: about 4,000 nodes.
 pub const MAX_CONSUL_BODY_BYTES: usize = 4 * 1024 * 1024;
 /// Entries of one service of Consul's catalog that are looked at.

@@ -9,6 +9,7 @@
 mod agent;
 mod client;
 mod keeping;
+mod leader;
 mod lying;
 #[path = "../sockets/node.rs"]
 #[expect(dead_code, reason = "the tests on sockets use more of it")]

@@ -22,8 +22,13 @@ fn plan(name: &str) -> Plan {
 }
 
 fn start(plan: Plan, agent: &Agent) -> Node {
+    start_at(plan, &agent.url())
+}
+
+/// A node that finds others by the agent at that address.
+pub(crate) fn start_at(plan: Plan, url: &str) -> Node {
     let node = Node::start(plan);
-    node.discovery.add_source(Consul::new(settings(&agent.url()), LISTEN));
+    node.discovery.add_source(Consul::new(settings(url), LISTEN));
     node
 }
 
