@@ -6,10 +6,8 @@ use std::{
     time::Duration,
 };
 
-use discovery::{MulticastSettings, Target};
+use discovery::{MulticastSettings, Target, consul::ConsulSettings};
 use identity::NodeId;
-
-use discovery::consul::ConsulSettings;
 
 /// Where the page for whoever runs the dispatcher is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

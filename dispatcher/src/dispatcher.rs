@@ -106,7 +106,7 @@ impl Dispatcher {
             forget: days(config.forget).into(),
         };
         web::serve(group, listener, web);
-        route::register(&config, id, listen, group);
+        route::register(&config, &node.discovery, listen, group);
         let stop = CancellationToken::new();
         let links = admin.as_ref().map(|(_, address)| AdminLinks::new(key, *address));
         if let (Some((listener, _)), Some(links)) = (admin, &links) {

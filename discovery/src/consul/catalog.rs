@@ -2,7 +2,7 @@
 //!
 //! | service | what it is | port | tags |
 //! |---|---|---|---|
-//! | `causeway` | every node | where others call it: the chat of a peer, the control port of a bridge, the greeting port of a dispatcher | `peer`, `bridge` or `dispatcher` |
+//! | `causeway` | every node | where others call it: the secure port of a peer or dispatcher, the control port of a bridge | `peer`, `bridge` or `dispatcher` |
 //! | `causeway-page` | the page of a peer that a dispatcher keeps | of the page | `vacant` while it is nobody's; those of Traefik |
 //! | `causeway-login` | the page where people log in | of the page | those of Traefik |
 //!
@@ -65,7 +65,7 @@ pub fn node(announcement: &Announcement, listen: IpAddr, from: IpAddr) -> Result
     let (kind, ports) = (announcement.kind(), announcement.ports());
     let (tag, port) = match kind {
         NodeKind::Bridge => ("bridge", ports.control),
-        NodeKind::Dispatcher => ("dispatcher", ports.greeting),
+        NodeKind::Dispatcher => ("dispatcher", ports.secure),
         NodeKind::Peer | NodeKind::Unspecified => ("peer", ports.secure),
     };
     let network = announcement.network();

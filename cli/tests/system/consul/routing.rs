@@ -141,6 +141,12 @@ fn a_peer_has_its_route_while_it_is_vacant_and_whoever_is_sent_there_does_not_wa
     let port = place.traefik.port;
     let node = place.vacant();
     place.wait_route(&node);
+    for (tag, id) in [("dispatcher", place.lobby.dispatcher.id()), ("peer", node.clone())] {
+        eventually(&format!("the {tag} is in the catalog, too"), || {
+            let found = read(&place.agent, &format!("/v1/health/service/causeway?passing&tag={tag}"));
+            (found[0]["Service"]["Meta"]["node"] == *id).then_some(())
+        });
+    }
     let refused = place.ask("/", &host_of(&node), &[]).unwrap();
     assert!(refused.status == 401 && refused.body.contains("Not open"), "{refused:?}");
 
