@@ -18,7 +18,7 @@ pub(crate) use ask::{
     TrustNode, Who,
 };
 pub(crate) use consul::ConsulArgs;
-pub(crate) use dispatcher::{Backend, Dispatcher, DispatcherArgs, DispatcherCommand, KeptArgs};
+pub(crate) use dispatcher::{Backend, Catalog, Dispatcher, DispatcherArgs, DispatcherCommand, KeptArgs};
 pub(crate) use messenger::{About, Chat, Delete, Export, Inbox, Rename, Search, Send, Verify};
 pub(crate) use run::{BridgeArgs, Listen, PeerArgs, Retain, Ui, Url};
 pub(crate) use topology::{

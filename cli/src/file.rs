@@ -15,7 +15,7 @@ use identity::NodeId;
 use serde::Deserialize;
 
 use crate::{
-    args::{Backend, Listen, LogFormat, Retain, Ui, Url},
+    args::{Backend, Catalog, Listen, LogFormat, Retain, Ui, Url},
     exit::{Failure, Fault},
 };
 
@@ -124,6 +124,7 @@ pub(crate) struct DispatcherTable {
     pub(crate) bridge: Vec<String>,
     #[serde(deserialize_with = "node_ids")]
     pub(crate) fellow: Vec<NodeId>,
+    pub(crate) catalog: Option<Catalog>,
     pub(crate) peer_listen: Option<IpAddr>,
     pub(crate) interface: Vec<String>,
     pub(crate) discovery_port: Option<u16>,

@@ -38,6 +38,8 @@ pub(crate) async fn claim(own: &Identity, peer: &Running, holder: &Holder) -> Re
                     _ => Err(NotClaimed::Taken),
                 }
             }
+            // It was started without this dispatcher's id.
+            Err(status) if status.code() == Code::PermissionDenied => Err(NotClaimed::Taken),
             Err(status) => Err(NotClaimed::Failed(status.message().to_owned())),
         }
     };

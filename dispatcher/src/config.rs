@@ -34,6 +34,8 @@ pub struct DispatcherConfig {
     /// Peers have their pages at `https://ID.DOMAIN`, the login is at `https://DOMAIN`; `None`: below `localhost`, at the
     /// port of the page.
     pub domain: Option<String>,
+    /// Where vacant peers of fellows are found.
+    pub catalog: CatalogKind,
     /// Consul: with a domain, Traefik learns there which names lead here.
     pub consul: Option<ConsulSettings>,
     /// Traefik's entry points that lead here; empty: its default ones.
@@ -62,6 +64,16 @@ pub struct DispatcherConfig {
     pub program: PathBuf,
     /// What every peer is told beside what the dispatcher tells it: `--network` and the like.
     pub peer_arguments: Vec<String>,
+}
+
+/// Where vacant peers of fellows are found.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum CatalogKind {
+    /// By what this dispatcher hears and what the bridges of its network tell.
+    #[default]
+    Bridge,
+    /// By the pages that [`DispatcherConfig::consul`] lists; without one as [`CatalogKind::Bridge`].
+    Consul,
 }
 
 /// How the dispatcher takes part in the network of its peers: bridges have it wake who sleeps.
@@ -112,6 +124,7 @@ impl DispatcherConfig {
             listen: None,
             admin: AdminPage::Default,
             domain: None,
+            catalog: CatalogKind::default(),
             consul: None,
             entry_points: Vec::new(),
             keys: None,

@@ -18,16 +18,16 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     admin::{self, AdminLinks},
     backend::{Backend, process::Processes, swarm::Swarm},
-    config::{AdminPage, DispatcherConfig, Place},
+    config::{AdminPage, CatalogKind, DispatcherConfig, Place},
     control::{self, DispatcherControl},
     cookie::Keys,
     error::StartError,
-    fellows::{Fellows, Heard},
+    fellows::{Catalog, Fellows, Heard, Listed},
     keeper::{Keeper, Kept},
     ledger::Ledger,
     limits::SHUTDOWN_GRACE,
     metrics::Metrics,
-    network::Ground,
+    network::{Ground, Node},
     route,
     web::{self, Address, Pace, PassOn, Web},
 };
@@ -88,7 +88,7 @@ impl Dispatcher {
         let mut listening = vec![format!("page {listen}")];
         listening.extend(ground.listening());
         let node = ground.look_around(&config.membership, &own, group);
-        let catalog = Arc::new(Heard::new(node.discovery.clone()));
+        let catalog = catalog(&config, &node, group);
         let fellows = Fellows::new(node.clone(), config.fellows.clone(), catalog);
         let parts = (ledger, backend, fellows);
         let Kept { commands, sleeping } =
@@ -194,6 +194,15 @@ fn backend(
             group: group.clone(),
         }),
         Place::Swarm(swarm) => Swarm::spawn(swarm, announcer, arguments, group),
+    }
+}
+
+fn catalog(config: &DispatcherConfig, node: &Node, group: &TaskGroup) -> Arc<dyn Catalog> {
+    match (config.catalog, config.consul.clone()) {
+        (CatalogKind::Consul, Some(consul)) => {
+            Arc::new(Listed::spawn(node.own.id(), &config.membership.network, consul, group))
+        }
+        _ => Arc::new(Heard::new(node.discovery.clone())),
     }
 }
 

@@ -3,6 +3,7 @@
 //! Nothing is agreed between them. Each peer decides whose it becomes; who was too late tries the next one.
 
 mod catalog;
+mod listed;
 
 use std::{
     collections::HashMap,
@@ -20,7 +21,10 @@ use runtime::rpc::connect_tls;
 use tokio::time::{Instant, sleep, timeout};
 use tonic::Code;
 
-pub(crate) use self::catalog::{Catalog, Heard};
+pub(crate) use self::{
+    catalog::{Catalog, Heard},
+    listed::Listed,
+};
 use crate::{
     backend::{Backend, Instance, Running},
     claims,

@@ -52,6 +52,6 @@ mod register;
 mod route;
 mod web;
 
-pub use config::{AdminPage, DispatcherConfig, Membership, Place, SwarmConfig};
+pub use config::{AdminPage, CatalogKind, DispatcherConfig, Membership, Place, SwarmConfig};
 pub use dispatcher::Dispatcher;
 pub use error::StartError;

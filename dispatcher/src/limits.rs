@@ -48,6 +48,10 @@ pub const REACHED_LASTS: Duration = Duration::from_secs(5);
 pub const MAX_REACHED: usize = 1_024;
 /// A peer of another dispatcher that was somebody's is not tried again before this time: news of it take a moment.
 pub const TRY_TAKEN_AFTER: Duration = Duration::from_secs(10);
+/// How long a mark in Consul keeps other dispatchers from trying the same vacant peer: longer than a claim's lease.
+pub const MARK_LASTS: Duration = Duration::from_secs(150);
+/// Between two tries to read Consul's catalog while it is away: the first wait and the longest.
+pub const ASK_CONSUL_AGAIN: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
 /// Connections to the page and, through it, to the pages of peers.
 pub const MAX_CONNECTIONS: usize = 4_096;
 /// Addresses whose logins are counted; beyond, all others share one count.

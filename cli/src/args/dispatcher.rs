@@ -54,6 +54,16 @@ pub(crate) enum Backend {
     Swarm,
 }
 
+/// Where vacant peers of other dispatchers are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Catalog {
+    /// By what the dispatcher hears, and what bridges tell it
+    Bridge,
+    /// By Consul's catalog
+    Consul,
+}
+
 #[derive(Debug, ClapArgs)]
 pub(crate) struct DispatcherArgs {
     /// The name that operators see
@@ -114,6 +124,9 @@ pub(crate) struct DispatcherArgs {
     /// the other to theirs; they share --keys, and name each other; repeatable
     #[arg(long = "fellow", env = "CAUSEWAY_FELLOW", value_name = "NODEID", value_delimiter = ',')]
     pub(crate) fellows: Vec<NodeId>,
+    /// Where vacant peers of fellows are found: `consul` needs --consul and --domain (default: bridge)
+    #[arg(long, env = "CAUSEWAY_CATALOG", value_name = "WHERE")]
+    pub(crate) catalog: Option<Catalog>,
     /// The control port of a bridge, for itself and its peers, where multicast does not work; repeatable
     #[arg(
         long = "bridge",

@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use dispatcher::{AdminPage, DispatcherConfig, Place, SwarmConfig};
-use identity::MAX_KEEPERS;
+use dispatcher::{AdminPage, CatalogKind, DispatcherConfig, Place, SwarmConfig};
+use identity::{MAX_KEEPERS, NodeId};
 
 use super::{
     consul::{consul, options},
     data_of, first, host_name, network, targets, usage,
 };
 use crate::{
-    args::{Backend, DispatcherArgs, Ui},
+    args::{Backend, Catalog, DispatcherArgs, Ui},
     data::Kind,
     file::DispatcherTable,
 };
@@ -38,6 +38,7 @@ pub(crate) fn dispatcher(args: DispatcherArgs, file: DispatcherTable) -> anyhow:
     config.domain = args.domain.or(file.domain);
     config.consul = consul(args.consul, file.consul, file.consul_token_file)?;
     config.entry_points = first(args.entry_points, file.entry_point);
+    config.catalog = catalog(args.catalog.or(file.catalog), &config)?;
     config.keys = args.keys.or(file.keys);
     config.pool = args.pool.or(file.pool).unwrap_or(config.pool);
     config.max_peers = args.max_peers.or(file.max_peers).unwrap_or(config.max_peers);
@@ -53,10 +54,7 @@ pub(crate) fn dispatcher(args: DispatcherArgs, file: DispatcherTable) -> anyhow:
     config.membership.bridges = targets(&bridges)?;
     let (image, overlay) = (args.image.or(file.image), args.overlay.or(file.overlay));
     config.backend = place(args.backend.or(file.backend), (image, overlay))?;
-    config.fellows = first(args.fellows, file.fellow);
-    if config.fellows.len() >= MAX_KEEPERS {
-        return Err(usage(format!("a peer obeys at most {MAX_KEEPERS} dispatchers, this one included")));
-    }
+    config.fellows = fellows(first(args.fellows, file.fellow))?;
     let interfaces = first(args.interfaces, file.interface);
     if let Some(multicast) = &mut config.membership.multicast {
         multicast.interfaces.clone_from(&interfaces);
@@ -83,6 +81,24 @@ pub(crate) fn dispatcher(args: DispatcherArgs, file: DispatcherTable) -> anyhow:
         config.peer_arguments.extend(["--discovery-port".to_owned(), port.to_string()]);
     }
     Ok(config)
+}
+
+fn fellows(ids: Vec<NodeId>) -> anyhow::Result<Vec<NodeId>> {
+    if ids.len() >= MAX_KEEPERS {
+        return Err(usage(format!("a peer obeys at most {MAX_KEEPERS} dispatchers, this one included")));
+    }
+    Ok(ids)
+}
+
+fn catalog(asked: Option<Catalog>, config: &DispatcherConfig) -> anyhow::Result<CatalogKind> {
+    let is_listed = config.consul.is_some() && config.domain.is_some();
+    match asked {
+        Some(Catalog::Consul) if is_listed => Ok(CatalogKind::Consul),
+        Some(Catalog::Consul) => Err(usage(
+            "--catalog consul needs --consul and --domain: peers are listed there with the routes to their pages".into(),
+        )),
+        Some(Catalog::Bridge) | None => Ok(CatalogKind::Bridge),
+    }
 }
 
 fn place(

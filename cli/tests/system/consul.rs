@@ -5,6 +5,7 @@ mod agent;
 mod browsing;
 mod finding;
 mod routing;
+mod sharing;
 mod traefik;
 
 use serde_json::Value;

@@ -224,7 +224,7 @@ impl Keeper {
     }
 
     /// A peer that cannot be had, whatever our log says: who was to get it gets another one. Says whether it is written down.
-    async fn give_up(&mut self, number: u64, user: String, left_alone: bool) -> bool {
+    pub(super) async fn give_up(&mut self, number: u64, user: String, left_alone: bool) -> bool {
         let parked = self.unpark(number);
         let reason = "it could not be claimed".to_owned();
         let gone = self.ledger.write(number, Kind::Gone(Gone { reason, left_alone })).await;

@@ -94,14 +94,21 @@ impl Keeper {
             // Deleted, and ended, while it started: nothing is wrong.
             return;
         };
-        let is_held = kept.holder.is_some();
+        let (is_held, adopted) = (kept.holder.is_some(), kept.adopted);
+        let unredeemed = kept.holder.clone().filter(|holder| adopted && !holder.redeemed);
+        if let Some(holder) = unredeemed {
+            self.taken.extend(kept.node.map(|node| (node, Instant::now())));
+            self.phases.remove(&number);
+            self.give_up(number, holder.user, true).await;
+            return;
+        }
         self.metrics.failures.inc();
         tracing::warn!(number, why, "a peer did not start");
         self.phases.remove(&number);
         if is_held {
             self.refuse(number, &refused(&format!("your peer does not start: {why}")));
             // Whoever keeps it has the trouble.
-            if !self.is_adopted(number) {
+            if !adopted {
                 self.trouble.insert(number, why);
             }
             return;
