@@ -5,7 +5,7 @@ use std::hint::black_box;
 use criterion::{Criterion, criterion_group, criterion_main};
 use discovery::{
     Announcer, Presence,
-    datagram::{Hint, decode, encode},
+    datagram::{Hint, decode, decode_knowing, encode},
 };
 use identity::{Announcement, Description, Network, NodeId, tls::Identity};
 use proto::node::v1::{self, NodeKind, Ports, datagram::Kind};
@@ -41,9 +41,12 @@ fn bench(criterion: &mut Criterion) {
         bencher.iter(|| Announcement::verify(black_box(announcement.signed().clone())));
     });
     criterion.bench_function("datagram: sign and encode, 16 hints", |bencher| {
-        bencher.iter(|| encode(&key, Kind::Announce, black_box(&announcement), hints()));
+        bencher.iter(|| encode(&key, Kind::Announce, black_box(&announcement), None, hints()));
     });
-    let (datagram, fitted) = encode(&key, Kind::Announce, &announcement, hints());
+    let (datagram, fitted) = encode(&key, Kind::Announce, &announcement, None, hints());
+    criterion.bench_function("datagram: of a known node, decode and verify", |bencher| {
+        bencher.iter(|| decode_knowing(black_box(&datagram), |_| Some(&announcement)));
+    });
     criterion.bench_function(&format!("datagram: decode and verify, {fitted} hints"), |bencher| {
         bencher.iter(|| decode(black_box(&datagram)));
     });

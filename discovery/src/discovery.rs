@@ -20,6 +20,7 @@ use crate::{
 };
 
 mod actor;
+mod hints;
 mod pending;
 mod registrations;
 

@@ -47,6 +47,11 @@ pub const MAX_PENDING_ANSWERS: usize = 256;
 pub const ANSWER_SPREAD: Duration = Duration::from_millis(20);
 /// Between announcements while something changes.
 pub const ANNOUNCE_QUICK: Duration = Duration::from_secs(1);
+/// Between the announcements of all nodes together, as far as the slowest pace allows: each one's quick pace grows with
+/// the number of its neighbours, for everybody has to check what everybody says.
+pub const ANNOUNCE_SHARE: Duration = Duration::from_millis(20);
+/// Hints that come so soon after a node's start wait: whoever is named answers the query itself.
+pub const HINT_PATIENCE: Duration = Duration::from_millis(1_500);
 /// Between announcements while nothing changes.
 pub const ANNOUNCE_SLOW: Duration = Duration::from_secs(5);
 /// How long announcements stay quick after a change.
@@ -61,6 +66,11 @@ pub const COMMAND_QUEUE: usize = 64;
 /// Events that wait for the owner; changes beyond are merged per node, so that a slow reader misses no last state.
 pub const EVENT_QUEUE: usize = 256;
 
+/// How long to wait for the description of a node that was heard, before it is greeted: it comes with the answer to a
+/// query and with the news of a change, unless it was lost or does not fit.
+pub const DESCRIPTION_PATIENCE: Duration = Duration::from_secs(1);
+/// The head start of the node with the lower id where two may greet each other: one greeting is enough for both.
+pub const GREETING_TURN: Duration = Duration::from_millis(200);
 /// Nodes that wait to be greeted.
 pub const MAX_PENDING_GREETINGS: usize = 1_024;
 /// Greetings under way at once.

@@ -103,6 +103,11 @@ impl Metrics {
         self.0.time_to_expire.observe(after.as_secs_f64());
     }
 
+    /// How many greetings of others had this outcome. For tests and for people who look.
+    pub fn greetings_so_far(&self, outcome: &'static str) -> u64 {
+        self.0.greetings.get_or_create(&ReasonLabels { reason: outcome }).get()
+    }
+
     /// How often something was dropped for this reason. For tests and for people who look.
     pub fn dropped_so_far(&self, reason: &'static str) -> u64 {
         self.0.dropped.get_or_create(&ReasonLabels { reason }).get()

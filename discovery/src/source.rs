@@ -43,10 +43,21 @@ pub struct Outlet {
 pub enum Report {
     /// A node is there, at an address.
     Heard(Heard),
+    /// A node that was heard before said the same again.
+    Renewed {
+        /// The node.
+        id: NodeId,
+        /// The sequence of what it said now.
+        sequence: u64,
+        /// Where it was heard.
+        address: KnownAddress,
+    },
     /// A node leaves now.
     Goodbye(Announcement),
     /// The description of a node that is known.
     Described(Description),
+    /// A node spoke without its description where that comes along if it ever does: it is to be greeted.
+    Undescribed(NodeId),
     /// Somebody says that a node is at an address. The address may be dialled.
     Hinted {
         /// The node.

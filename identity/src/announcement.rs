@@ -62,6 +62,24 @@ impl Announcement {
         Ok(Self { id, kind, sequence: message.sequence, network, ports, homes, description_hash, signed })
     }
 
+    /// The sequence of another record that claims to be of this author and says nothing else than this one, or none
+    /// when it says something else. Its signature is not checked: this is for whoever has it from the author by another
+    /// signature, and keeps this one instead.
+    pub fn repeated_by(&self, signed: &Signed) -> Option<u64> {
+        let message: v1::Announcement = record::decode(signed, MAX_ANNOUNCEMENT_BYTES).ok()?;
+        let same = message.node_id == self.id.as_bytes()[..]
+            && message.kind() == self.kind
+            && message.network.as_ref().is_some_and(|network| *network == self.network.to_proto())
+            && message.ports.as_ref() == Some(&self.ports)
+            && message
+                .homes
+                .iter()
+                .map(|home| &home[..])
+                .eq(self.homes.iter().map(|home| &home.as_bytes()[..]))
+            && message.description_hash == self.description_hash[..];
+        same.then_some(message.sequence)
+    }
+
     /// The author.
     pub fn id(&self) -> NodeId {
         self.id
@@ -141,6 +159,25 @@ mod tests {
         let announcement = Announcement::sign(&key, message()).unwrap();
         assert_eq!(Announcement::verify(announcement.signed().clone()), Ok(announcement.clone()));
         assert_eq!(announcement.homes(), [NodeId::from_bytes([5; 32])]);
+    }
+
+    #[test]
+    fn what_says_the_same_later_repeats_it_and_nothing_else_does() {
+        let key = NodeKey::from_seed([1; 32]);
+        let first = Announcement::sign(&key, message()).unwrap();
+        let repeated = |edit: fn(&mut v1::Announcement)| {
+            let mut message = message();
+            edit(&mut message);
+            first.repeated_by(Announcement::sign(&key, message).unwrap().signed())
+        };
+        assert_eq!(repeated(|message| message.sequence = 10), Some(10));
+        assert_eq!(repeated(|message| message.kind = NodeKind::Bridge.into()), None);
+        assert_eq!(repeated(|message| message.network = Some(Network::named("work").to_proto())), None);
+        assert_eq!(repeated(|message| message.ports = Some(Ports::default())), None);
+        assert_eq!(repeated(|message| message.homes.clear()), None);
+        assert_eq!(repeated(|message| message.description_hash = Bytes::from_static(&[4; 32])), None);
+        let stranger = Announcement::sign(&NodeKey::from_seed([2; 32]), message()).unwrap();
+        assert_eq!(first.repeated_by(stranger.signed()), None);
     }
 
     #[test]

@@ -52,7 +52,7 @@ impl Description {
         let message: v1::Description = record::decode(&signed, MAX_DESCRIPTION_BYTES)?;
         let (id, kind) = check(&message)?;
         record::verify(&id, Context::Description, &signed)?;
-        let hash = *blake3::hash(&signed.body).as_bytes();
+        let hash = Self::hash_of(&signed);
         Ok(Self { id, kind, message, hash, signed })
     }
 
@@ -100,6 +100,11 @@ impl Description {
     /// BLAKE3 of the signed bytes, as announcements name it.
     pub fn hash(&self) -> [u8; 32] {
         self.hash
+    }
+
+    /// The hash that a description of these bytes has, whether its signature holds or not.
+    pub fn hash_of(signed: &Signed) -> [u8; 32] {
+        *blake3::hash(&signed.body).as_bytes()
     }
 
     /// The exact bytes and their signature.

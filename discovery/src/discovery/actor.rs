@@ -1,7 +1,7 @@
 //! The actor: the one owner of the table of neighbours.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
@@ -15,11 +15,11 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Command, pending::PendingEvents, registrations::Registrations};
+use super::{Command, hints::Hints, pending::PendingEvents, registrations::Registrations};
 use crate::{
-    BridgeState, BridgeStatus, Event, OwnAddress, Settings, Snapshot, Target,
+    BridgeState, BridgeStatus, Event, KnownAddress, OwnAddress, Settings, Snapshot, Target,
     dialler::Dialler,
-    limits::{GREETING_RETRY, MAX_PENDING_GREETINGS},
+    limits::HINT_PATIENCE,
     neighbours::{Dropped, Neighbours},
     source::{Heard, Outlet, Report, fixed::Fixed, multicast::Multicast},
 };
@@ -48,7 +48,7 @@ pub(super) struct Actor {
     bridges: BTreeMap<u64, BridgeStatus>,
     own_addresses: Vec<OwnAddress>,
     dialler: Dialler,
-    hinted: HashMap<(NodeId, SocketAddr), Instant>,
+    hints: Hints,
     fixed: Vec<Target>,
     pending: PendingEvents,
     dirty: bool,
@@ -59,6 +59,9 @@ impl Actor {
     pub(super) fn new(outlet: Outlet, settings: Settings, ends: Ends) -> Self {
         let table = Neighbours::new(outlet.announcer().id(), outlet.announcer().network());
         let dialler = Dialler::spawn(&outlet);
+        let patience = if settings.multicast.is_some() { HINT_PATIENCE } else { Duration::ZERO };
+        let started = Instant::now();
+        let hints = Hints::new(started, patience);
         Self {
             table,
             dialler,
@@ -68,11 +71,11 @@ impl Actor {
             ends,
             bridges: BTreeMap::new(),
             own_addresses: Vec::new(),
-            hinted: HashMap::new(),
+            hints,
             fixed: Vec::new(),
             pending: PendingEvents::default(),
             dirty: false,
-            started: Instant::now(),
+            started,
         }
     }
 
@@ -150,11 +153,13 @@ impl Actor {
     fn handle_report(&mut self, now: Instant, report: Report) {
         match report {
             Report::Heard(heard) => self.hear(now, heard),
+            Report::Renewed { id, sequence, address } => self.hear_again(now, (id, sequence), address),
             Report::Goodbye(announcement) => {
                 let said = self.table.goodbye(&announcement);
                 self.count(said);
             }
             Report::Described(description) => self.table.describe(description),
+            Report::Undescribed(id) => self.table.greet_soon(now, &id),
             Report::Hinted { id, address } => self.follow_hint(now, id, address),
             Report::OwnAddresses(addresses) => {
                 self.own_addresses = addresses;
@@ -187,6 +192,15 @@ impl Actor {
             if kind == NodeKind::Bridge && self.settings.register {
                 self.registrations.follow_heard(&self.table);
             }
+        }
+        self.count(taken);
+    }
+
+    fn hear_again(&mut self, now: Instant, said: (NodeId, u64), address: KnownAddress) {
+        let (source, interface) = (address.source.name(), address.interface.clone());
+        let taken = self.table.hear_again(now, said, address);
+        if taken.is_ok() {
+            self.outlet.metrics().sighting(source, interface.as_deref().unwrap_or(""));
         }
         self.count(taken);
     }
@@ -238,13 +252,8 @@ impl Actor {
         if !self.settings.greet || !self.table.wants_hint(now, &id) {
             return;
         }
-        let recent = |tried: &Instant| now.saturating_duration_since(*tried) < GREETING_RETRY;
-        if self.hinted.len() >= MAX_PENDING_GREETINGS {
-            self.hinted.retain(|_, tried| recent(tried));
-        }
-        let tried = self.hinted.get(&(id, address)).is_some_and(recent);
-        if !tried && self.hinted.len() < MAX_PENDING_GREETINGS && self.dialler.follow_hint(id, address) {
-            self.hinted.insert((id, address), now);
+        if self.hints.is_due(now, (id, address)) && self.dialler.follow_hint(id, address) {
+            self.hints.tried(now, (id, address));
         }
     }
 
@@ -264,6 +273,9 @@ impl Actor {
         }
         if self.settings.register {
             self.registrations.follow_heard(&self.table);
+        }
+        for (id, address) in self.hints.waited(now) {
+            self.follow_hint(now, id, address);
         }
         self.greet(now);
         for (table, entries) in self.table.sizes() {

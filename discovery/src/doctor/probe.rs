@@ -65,11 +65,12 @@ async fn examine(examination: &Examination, link: &Link, used: bool, key: &NodeK
     let (began, own) = (Instant::now(), key.node_id());
     let until = began + examination.listen;
     while let Some((datagram, from)) = next(&sockets, until).await {
-        let id = datagram.announcement.id();
+        let Some(announcement) = datagram.said.announcement() else { continue };
+        let id = announcement.id();
         if id == own {
             health.heard_self.get_or_insert_with(|| began.elapsed());
         } else if heard.len() < MAX_NEIGHBOURS {
-            let network = datagram.announcement.network().clone();
+            let network = announcement.network().clone();
             let interface = Arc::clone(&link.interface);
             heard.insert(id, HeardNode { id, network, from, interface });
         }
@@ -100,7 +101,7 @@ fn said(examination: &Examination, key: &NodeKey, sequence: u64, kind: Kind) -> 
     let announcement = Announcement::sign(key, message(name))
         .or_else(|_| Announcement::sign(key, message(NOBODYS_NETWORK)))
         .expect("the fallback keeps every bound");
-    datagram::encode(key, kind, &announcement, []).0
+    datagram::encode(key, kind, &announcement, None, []).0
 }
 
 /// The next valid datagram on either socket, until the time is over.

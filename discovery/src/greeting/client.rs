@@ -7,7 +7,7 @@ use identity::{Announcement, Description, InvalidRecord, NodeId};
 use proto::greeting::v1::{GreetRequest, GreetResponse, greeting_client::GreetingClient};
 use runtime::rpc::{ConnectError, connect_plain};
 use tokio::time::timeout;
-use tonic::{Code, Status, codec::CompressionEncoding};
+use tonic::{Code, Status};
 
 use super::race::race;
 use crate::{
@@ -108,10 +108,8 @@ async fn exchange(
     own: &Announcer,
 ) -> Result<Greeted, GreetError> {
     let channel = connect_plain(address, GREETING_TIMEOUT).await?;
-    let mut client = GreetingClient::new(channel)
-        .max_decoding_message_size(MAX_MESSAGE_BYTES)
-        .accept_compressed(CompressionEncoding::Zstd)
-        .accept_compressed(CompressionEncoding::Gzip);
+    // Not compressed: keys, certificates and signatures do not get smaller, and it takes more memory than all of them.
+    let mut client = GreetingClient::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES);
     let (description, announcement) = own.records();
     let request = GreetRequest {
         wanted: wanted.map_or_else(Bytes::new, NodeId::to_bytes),

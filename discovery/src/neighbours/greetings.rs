@@ -8,7 +8,7 @@ use std::{
 use identity::NodeId;
 
 use super::{Entry, Neighbours};
-use crate::limits::LEASE;
+use crate::limits::{DESCRIPTION_PATIENCE, GREETING_TURN, LEASE};
 
 /// The longest wait between greetings of a node that does not answer.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
@@ -27,6 +27,25 @@ impl Neighbours {
     pub fn to_greet(&mut self, now: Instant, most: usize) -> Vec<ToGreet> {
         let due = self.entries.iter_mut().filter_map(|(id, entry)| due(now, *id, entry));
         due.take(most).collect()
+    }
+
+    /// A node speaks without its description, which will not come along later either.
+    pub fn greet_soon(&mut self, now: Instant, id: &NodeId) {
+        let turn = self.turn(id);
+        let lease = self.entries.get_mut(id).and_then(|entry| entry.lease.as_mut());
+        if let Some(lease) = lease {
+            lease.greet_at = lease.greet_at.min(now + turn);
+        }
+    }
+
+    /// How long to wait for the description of a node that was heard, which usually comes by itself.
+    pub(super) fn patience(&self, id: &NodeId) -> Duration {
+        DESCRIPTION_PATIENCE + self.turn(id)
+    }
+
+    /// One greeting tells both sides: the one with the lower id goes first.
+    fn turn(&self, id: &NodeId) -> Duration {
+        if self.own < *id { Duration::ZERO } else { GREETING_TURN }
     }
 
     /// True when a hint at this node is worth following: it is not known directly, or only by hints and its lease is

@@ -1,13 +1,17 @@
 //! What directly heard announcements do to the table.
 
-use std::{collections::btree_map::Entry as Slot, sync::Arc, time::Instant};
+use std::{
+    collections::btree_map::Entry as Slot,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use identity::Announcement;
+use identity::{Announcement, NodeId};
 
 use super::{Changes, Dropped, Entry, Lease, Neighbours};
 use crate::{
-    Announcer, GoneReason, Neighbour,
-    limits::{MAX_NEIGHBOURS, MAX_NEIGHBOURS_PER_ADDRESS, SAME_ANNOUNCEMENT},
+    Announcer, GoneReason, KnownAddress, Neighbour, SourceKind,
+    limits::{MAX_NEIGHBOURS, MAX_NEIGHBOURS_PER_ADDRESS},
     source::Heard,
 };
 
@@ -30,6 +34,29 @@ impl Neighbours {
                 return Err(Dropped::Replay);
             }
             _ => self.admit(now, heard)?,
+        }
+        Ok(())
+    }
+
+    /// A node that is here said the same again.
+    ///
+    /// # Errors
+    /// [`Dropped::Replay`] when it is not newer than the last announcement, or of a node that is not here.
+    pub fn hear_again(
+        &mut self,
+        now: Instant,
+        (id, sequence): (NodeId, u64),
+        address: KnownAddress,
+    ) -> Result<(), Dropped> {
+        let entry = self.entries.get_mut(&id).ok_or(Dropped::Replay)?;
+        let lease = entry.lease.as_mut().ok_or(Dropped::Replay)?;
+        lease.check(now, sequence)?;
+        if Announcer::start_of(sequence) != Announcer::start_of(lease.sequence) {
+            return Err(Dropped::Replay);
+        }
+        if lease.renew(now, sequence, address) {
+            Arc::make_mut(&mut entry.node).addresses = lease.addresses();
+            self.changes.touch(id);
         }
         Ok(())
     }
@@ -91,7 +118,10 @@ impl Neighbours {
         self.direct += 1;
         self.tombstones.forget(&id);
         let Heard { announcement, description, address } = heard;
-        let lease = Lease::new(now, announcement.clone(), address);
+        let patience =
+            if address.source == SourceKind::Multicast { self.patience(&id) } else { Duration::ZERO };
+        let mut lease = Lease::new(now, announcement.clone(), address);
+        lease.greet_at = now + patience;
         let description =
             description.filter(|description| description.hash() == announcement.description_hash());
         match self.entries.entry(id) {
@@ -124,10 +154,7 @@ fn renew(
 ) -> Result<(), Dropped> {
     let Heard { announcement, description, address } = heard;
     let (id, sequence) = (announcement.id(), announcement.sequence());
-    let late = now.saturating_duration_since(lease.heard) > SAME_ANNOUNCEMENT;
-    if sequence < lease.sequence || (sequence == lease.sequence && late) {
-        return Err(Dropped::Replay);
-    }
+    lease.check(now, sequence)?;
     let restarted = Announcer::start_of(sequence) != Announcer::start_of(lease.sequence);
     if restarted {
         lease.forget_addresses();

@@ -7,9 +7,10 @@ use std::{
 
 use identity::Announcement;
 
+use super::Dropped;
 use crate::{
     KnownAddress,
-    limits::{GREETING_RETRY, LEASE, MAX_ADDRESSES},
+    limits::{GREETING_RETRY, LEASE, MAX_ADDRESSES, SAME_ANNOUNCEMENT},
 };
 
 /// The lease of one node.
@@ -40,16 +41,33 @@ impl Lease {
         }
     }
 
+    /// Whether an announcement of this sequence is no replay.
+    pub(super) fn check(&self, now: Instant, sequence: u64) -> Result<(), Dropped> {
+        let late = now.saturating_duration_since(self.heard) > SAME_ANNOUNCEMENT;
+        if sequence < self.sequence || (sequence == self.sequence && late) {
+            return Err(Dropped::Replay);
+        }
+        Ok(())
+    }
+
     /// Takes in an announcement that is no replay. True when the addresses changed.
     pub(super) fn hear(&mut self, now: Instant, announcement: Announcement, address: KnownAddress) -> bool {
-        if announcement.sequence() > self.sequence {
+        let sequence = announcement.sequence();
+        if sequence > self.sequence {
             if announcement.description_hash() != self.latest.description_hash() {
                 self.greet_at = now;
                 self.greet_wait = GREETING_RETRY;
             }
-            self.sequence = announcement.sequence();
-            self.heard = now;
             self.latest = announcement;
+        }
+        self.renew(now, sequence, address)
+    }
+
+    /// Takes in that a node said the same again, with a sequence that is no replay. True when the addresses changed.
+    pub(super) fn renew(&mut self, now: Instant, sequence: u64, address: KnownAddress) -> bool {
+        if sequence > self.sequence {
+            self.sequence = sequence;
+            self.heard = now;
         }
         // An address lives from the first hearing of the sequence, as the node itself does.
         let heard = self.heard;

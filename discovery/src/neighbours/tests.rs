@@ -8,7 +8,10 @@ use proto::node::v1::NodeKind;
 use super::*;
 use crate::{
     Announcer, BridgeEnd, KnownAddress, Route, SourceKind,
-    limits::{MAX_NEIGHBOURS, MAX_NEIGHBOURS_PER_ADDRESS, MAX_TOMBSTONES, SAME_ANNOUNCEMENT},
+    limits::{
+        DESCRIPTION_PATIENCE, GREETING_TURN, MAX_NEIGHBOURS, MAX_NEIGHBOURS_PER_ADDRESS, MAX_TOMBSTONES,
+        SAME_ANNOUNCEMENT,
+    },
     source::{Heard, Remote},
     testing::{announcer, announcer_of},
 };
@@ -291,6 +294,8 @@ fn tombstones_are_bounded_and_the_oldest_gives_way() {
 fn nodes_without_description_are_greeted_ever_more_seldom() {
     let (mut table, start, node) = (table(), Instant::now(), announcer(1, "home"));
     table.hear(start, heard(&node.next(), [10, 0, 0, 1])).unwrap();
+    table.greet_soon(start, &node.id());
+    let start = start + GREETING_TURN;
     let greeted = table.to_greet(start, 9);
     assert_eq!(greeted, [ToGreet { id: node.id(), addresses: vec![([10, 0, 0, 1], 30_001).into()] }]);
     let later = |seconds: u32| start + seconds * SECOND;
@@ -300,6 +305,44 @@ fn nodes_without_description_are_greeted_ever_more_seldom() {
     assert_eq!(table.to_greet(later(15), 9).len(), 1);
     table.describe(node.description());
     assert!(table.to_greet(later(500), 9).is_empty());
+}
+
+#[test]
+fn a_description_is_waited_for_and_the_lower_id_greets_first() {
+    let (start, node) = (Instant::now(), announcer(1, "home"));
+    for (own, turn) in [([0; 32], Duration::ZERO), ([255; 32], GREETING_TURN)] {
+        let mut table = Neighbours::new(NodeId::from_bytes(own), Network::named("home"));
+        table.hear(start, heard(&node.next(), [10, 0, 0, 1])).unwrap();
+        let due = start + DESCRIPTION_PATIENCE + turn;
+        assert!(table.to_greet(due - Duration::from_millis(1), 9).is_empty());
+        assert_eq!(table.to_greet(due, 9).len(), 1);
+    }
+    let mut table = table();
+    table.hear(start, heard(&node.next(), [10, 0, 0, 1])).unwrap();
+    table.greet_soon(start, &node.id());
+    assert!(table.to_greet(start, 9).is_empty());
+    assert_eq!(table.to_greet(start + GREETING_TURN, 9).len(), 1);
+}
+
+#[test]
+fn what_is_said_again_renews_a_lease_unless_it_is_a_replay() {
+    let (mut table, start, node) = (table(), Instant::now(), announcer(1, "home"));
+    let again = |table: &mut Neighbours, now, sequence, ip: [u8; 4]| {
+        table.hear_again(now, (node.id(), sequence), at(ip))
+    };
+    assert_eq!(again(&mut table, start, 9, [10, 0, 0, 1]), Err(Dropped::Replay), "it is not here");
+    table.hear(start, heard(&node.next(), [10, 0, 0, 1])).unwrap();
+    events(&mut table);
+    let first = node.current().sequence();
+    assert_eq!(again(&mut table, start, first - 1, [10, 0, 0, 9]), Err(Dropped::Replay));
+    let next_start = (Announcer::start_of(first) + 1) << 24;
+    assert_eq!(again(&mut table, start, next_start, [10, 0, 0, 9]), Err(Dropped::Replay));
+    again(&mut table, start + 9 * SECOND, first + 2, [10, 0, 0, 1]).unwrap();
+    assert!(events(&mut table).is_empty());
+    assert!(table.expire(start + LEASE + 8 * SECOND).is_empty());
+    again(&mut table, start + 10 * SECOND, first + 2, [10, 0, 0, 2]).unwrap();
+    assert_eq!(events(&mut table), ["updated"]);
+    assert_eq!(table.expire(start + LEASE + 9 * SECOND).len(), 1);
 }
 
 #[test]

@@ -31,7 +31,7 @@ pub mod socket;
 
 use interfaces::Link;
 use receive::{Inbound, Receiver};
-use schedule::{Answers, Schedule};
+use schedule::{Answers, Schedule, Speech};
 use socket::LinkSockets;
 
 /// The IPv4 group: within the local scope of RFC 2365; the last two bytes are `CW`.
@@ -92,11 +92,11 @@ impl Source for Multicast {
                 biased;
                 () = token.cancelled() => return wire.say_goodbye().await,
                 _ = poll.tick() => wire.follow_interfaces().await,
-                Ok(()) = changes.changed() => wire.announce(Kind::Announce).await,
+                Ok(()) = changes.changed() => wire.announce(Speech::NEWS).await,
                 () = sleep_until(wire.answers.due()) => wire.answer().await,
                 () = sleep_until(wire.schedule.due()) => {
-                    let kind = wire.schedule.next_kind();
-                    wire.announce(kind).await;
+                    let speech = wire.schedule.next_speech(wire.neighbours() > 0);
+                    wire.announce(speech).await;
                 }
                 Some(inbound) = received.recv() => wire.handle(inbound).await,
             }
@@ -141,9 +141,14 @@ impl Wire {
         }
         if opened {
             self.schedule.begin(Instant::now());
-            let kind = self.schedule.next_kind();
-            self.announce(kind).await;
+            let speech = self.schedule.next_speech(false);
+            self.announce(speech).await;
         }
+    }
+
+    /// How many others are on the wire.
+    fn neighbours(&self) -> usize {
+        self.outlet.snapshot().neighbours.values().filter(|node| node.is_direct()).count()
     }
 
     fn tell_if_alone(&mut self, alone: bool) {
@@ -190,10 +195,9 @@ impl Wire {
         }
     }
 
-    async fn announce(&mut self, kind: Kind) {
-        self.schedule.announced(Instant::now());
-        let announcement = self.outlet.announcer().next();
-        let datagram = self.datagram(kind, &announcement);
+    async fn announce(&mut self, speech: Speech) {
+        self.schedule.announced(Instant::now(), self.neighbours());
+        let datagram = self.datagram(speech);
         for (link, open) in &self.links {
             if let Err(error) = open.sockets.send_to_group(&datagram).await {
                 self.outlet.metrics().dropped("send_failed");
@@ -203,8 +207,7 @@ impl Wire {
     }
 
     async fn answer(&mut self) {
-        let announcement = self.outlet.announcer().next();
-        let datagram = self.datagram(Kind::Announce, &announcement);
+        let datagram = self.datagram(Speech::NEWS);
         for (link, to) in self.answers.take() {
             let Some(open) = self.links.get(&link) else { continue };
             if let Err(error) = open.sockets.send_to(&datagram, to).await {
@@ -214,14 +217,17 @@ impl Wire {
         }
     }
 
-    fn datagram(&mut self, kind: Kind, announcement: &identity::Announcement) -> bytes::Bytes {
+    fn datagram(&mut self, speech: Speech) -> bytes::Bytes {
+        let Speech { kind, introduces } = speech;
+        let (description, announcement) = self.outlet.announcer().records();
+        let description = introduces.then_some(&description);
         let on_loopback = self.links.keys().all(|link| link.address.is_loopback());
         let hints: Vec<Hint> = match kind {
             Kind::Goodbye | Kind::Unspecified => Vec::new(),
             Kind::Announce | Kind::Query => self.hints.next(&self.outlet.snapshot(), on_loopback),
         };
         let key = self.outlet.announcer().identity().key();
-        let (datagram, fitted) = encode(key, kind, announcement, hints.iter().copied());
+        let (datagram, fitted) = encode(key, kind, &announcement, description, hints.iter().copied());
         self.hints.used(hints.get(..fitted).and_then(<[_]>::last));
         datagram
     }
@@ -253,7 +259,7 @@ impl Wire {
     }
 
     async fn say_goodbye(mut self) {
-        self.announce(Kind::Goodbye).await;
+        self.announce(Speech::GOODBYE).await;
     }
 }
 

@@ -2,13 +2,15 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 
+use bytes::Bytes;
 use discovery::{
     Announcer, Event,
-    datagram::{Hint, encode},
+    datagram::{Hint, MAGIC, encode},
     source::multicast::GROUP_V4,
 };
-use identity::{Announcement, NodeKey};
-use proto::node::v1::{Ports, datagram::Kind};
+use identity::{Announcement, Context, Description, NodeKey};
+use prost::Message as _;
+use proto::node::v1::{Datagram, Ports, Signed, datagram::Kind};
 
 use crate::node::{Node, Plan, appeared, eventually, free_port, loopback};
 
@@ -36,7 +38,7 @@ fn announcer(name: &str) -> Announcer {
 }
 
 fn datagram(key: &NodeKey, announcement: &Announcement) -> Vec<u8> {
-    encode(key, Kind::Announce, announcement, []).0.to_vec()
+    encode(key, Kind::Announce, announcement, None, []).0.to_vec()
 }
 
 async fn listening(port: u16) -> Node {
@@ -79,6 +81,51 @@ async fn wrong_signatures_and_wrong_authors_are_not_believed() {
     node.stop().await;
 }
 
+/// A datagram with whatever is put in as its author's description.
+fn introduction(author: &Announcer, announcement: &Announcement, description: Signed) -> Vec<u8> {
+    let message = Datagram {
+        kind: Kind::Query.into(),
+        announcement: Some(announcement.signed().clone()),
+        description: Some(description),
+        ..Datagram::default()
+    };
+    let body = Bytes::from(message.encode_to_vec());
+    let signature = author.identity().key().sign(Context::Datagram, &body);
+    [&MAGIC[..], &Signed { body, signature }.encode_to_vec()].concat()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn forged_and_outdated_descriptions_in_datagrams_are_not_believed() {
+    let port = free_port();
+    let (mut node, liar) = (listening(port).await, Liar::new(port));
+    let mallory = announcer("mallory");
+    let (outdated, _) = mallory.records();
+    let renamed = Plan::new("mallory", loopback(1)).description("renamed", 0);
+    mallory.set_description(renamed).unwrap();
+    // One of the past, under an announcement of today.
+    liar.say(&introduction(&mallory, &mallory.next(), outdated.signed().clone()));
+    // One that nobody signed, and one that somebody else did, under announcements that name them.
+    let body = Bytes::from(b"nobody's".to_vec());
+    let unsigned = Signed { body, signature: vec![7; 64].into() };
+    for lie in [unsigned, announcer("victim").description().signed().clone()] {
+        let message = proto::node::v1::Announcement {
+            sequence: mallory.next().sequence(),
+            kind: proto::node::v1::NodeKind::Peer.into(),
+            network: Some(mallory.network().to_proto()),
+            ports: Some(Ports::default()),
+            description_hash: Description::hash_of(&lie).to_vec().into(),
+            ..Default::default()
+        };
+        let announcement = Announcement::sign(mallory.identity().key(), message).unwrap();
+        liar.say(&introduction(&mallory, &announcement, lie));
+    }
+    truth_is_heard(&liar, &mut node).await;
+    assert_eq!(node.discovery.snapshot().neighbours.len(), 1, "only the honest one");
+    assert_eq!(node.metrics.dropped_so_far("field"), 1);
+    assert_eq!(node.metrics.dropped_so_far("description"), 2);
+    node.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replay_does_not_bring_back_who_said_goodbye() {
     let port = free_port();
@@ -88,7 +135,7 @@ async fn a_replay_does_not_bring_back_who_said_goodbye() {
     let recorded = datagram(&key, &victim.next());
     liar.say(&recorded);
     node.until("the victim", appeared(victim.id())).await;
-    liar.say(&encode(&key, Kind::Goodbye, &victim.next(), []).0);
+    liar.say(&encode(&key, Kind::Goodbye, &victim.next(), None, []).0);
     node.until("the goodbye", |event| matches!(event, Event::Gone { .. }).then_some(())).await;
     liar.say(&recorded);
     truth_is_heard(&liar, &mut node).await;
@@ -114,7 +161,7 @@ async fn hints_are_believed_only_after_a_greeting_and_never_for_third_parties() 
         Hint { id: invented, address: at([8, 8, 8, 8].into(), 53) },
         Hint { id: invented, address: at([169, 254, 169, 254].into(), 80) },
     ];
-    liar.say(&encode(gossip.identity().key(), Kind::Announce, &gossip.next(), hints).0);
+    liar.say(&encode(gossip.identity().key(), Kind::Announce, &gossip.next(), None, hints).0);
     node.until("the hidden node", appeared(hidden.id())).await;
     let known = node.described(hidden.id()).await;
     assert!(known.heard_at(|ports| ports.greeting).is_empty(), "it was not heard from there");

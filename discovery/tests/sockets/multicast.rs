@@ -53,6 +53,68 @@ async fn three_nodes_know_each_other_and_a_goodbye_is_heard_by_all() {
     }
 }
 
+/// How many greetings the nodes sent.
+fn greetings(nodes: &[Node]) -> u64 {
+    let sent = |node: &Node| ["answered", "failed"].map(|outcome| node.metrics.greetings_so_far(outcome));
+    nodes.iter().flat_map(sent).sum()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn thirty_nodes_on_one_wire_know_each_others_names_almost_without_greeting() {
+    const NODES: usize = 30;
+    let port = free_port();
+    let nodes: Vec<_> =
+        (0..NODES).map(|number| Node::start(Plan::new(&format!("one {number}"), loopback(port)))).collect();
+    let ids: Vec<_> = nodes.iter().map(Node::id).collect();
+    for node in &nodes {
+        for id in ids.iter().filter(|id| **id != node.id()) {
+            let known = node.described(*id).await;
+            assert_eq!(known.name(), Some(format!("node {}", id.short()).as_str()));
+        }
+    }
+    let greetings = greetings(&nodes);
+    println!("{greetings} greetings among {NODES} nodes");
+    // Whatever a busy machine loses is greeted for; each greeting each would be 870.
+    assert!(greetings <= NODES as u64, "{greetings} greetings");
+    for node in nodes {
+        node.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_changed_description_is_known_without_a_greeting() {
+    let port = free_port();
+    let (one, other) =
+        (Node::start(Plan::new("one", loopback(port))), Node::start(Plan::new("other", loopback(port))));
+    one.described(other.id()).await;
+    let renamed = Plan::new("other", loopback(port)).description("renamed", 0);
+    other.discovery.announcer().set_description(renamed).unwrap();
+    let id = other.id();
+    let is_renamed = |snapshot: &discovery::Snapshot| {
+        snapshot.neighbours.get(&id).filter(|node| node.name() == Some("renamed")).map(|_| ())
+    };
+    one.known("the new name", is_renamed).await;
+    let nodes = [one, other];
+    assert_eq!(greetings(&nodes), 0);
+    for node in nodes {
+        node.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn descriptions_that_fit_no_datagram_come_by_one_greeting_for_both() {
+    let port = free_port();
+    let large = |name| Node::start(Plan { padding: 5, ..Plan::new(name, loopback(port)) });
+    let (one, other) = (large("one"), large("other"));
+    one.described(other.id()).await;
+    other.described(one.id()).await;
+    let nodes = [one, other];
+    assert!((1..=2).contains(&greetings(&nodes)), "{}", greetings(&nodes));
+    for node in nodes {
+        node.stop().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restart_after_a_crash_replaces_the_earlier_run() {
     let port = free_port();

@@ -39,6 +39,8 @@ pub(crate) struct Plan {
     pub(crate) start: u64,
     pub(crate) control: u16,
     pub(crate) settings: Settings,
+    /// Attributes of the greatest length in its description.
+    pub(crate) padding: usize,
 }
 
 /// Answers for the node itself, and lets its discovery know who greeted.
@@ -58,19 +60,31 @@ impl Plan {
     pub(crate) fn new(name: &str, settings: Settings) -> Self {
         let identity = Identity::of_key(NodeKey::from_seed(*blake(name))).unwrap();
         let network = Network::named("home");
-        Self { identity, kind: NodeKind::Peer, network, start: 1, control: 0, settings }
+        Self { identity, kind: NodeKind::Peer, network, start: 1, control: 0, settings, padding: 0 }
     }
 
     pub(crate) fn announcer(&self, ports: Ports) -> Announcer {
-        let description = v1::Description {
-            kind: self.kind.into(),
-            name: format!("node {}", self.identity.id().short()),
-            certificate: self.identity.certificate().clone(),
-            ..v1::Description::default()
-        };
-        let description = Description::sign(self.identity.key(), description).unwrap();
+        let name = format!("node {}", self.identity.id().short());
+        let description = self.description(&name, self.padding);
         let (network, homes) = (self.network.clone(), Vec::new());
         Announcer::new(&self.identity, self.start, Presence { network, ports, homes, description }).unwrap()
+    }
+}
+
+impl Plan {
+    pub(crate) fn description(&self, name: &str, padding: usize) -> Description {
+        let attribute = |number| v1::Attribute {
+            key: format!("{number}"),
+            value: "x".repeat(identity::MAX_ATTRIBUTE_VALUE_BYTES),
+        };
+        let description = v1::Description {
+            kind: self.kind.into(),
+            name: name.into(),
+            certificate: self.identity.certificate().clone(),
+            attributes: (0..padding).map(attribute).collect(),
+            ..v1::Description::default()
+        };
+        Description::sign(self.identity.key(), description).unwrap()
     }
 }
 

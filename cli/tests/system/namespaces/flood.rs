@@ -70,7 +70,7 @@ fn invent_peers(host: &Host) -> usize {
     while Instant::now() < until {
         let identity = identity::NodeKey::generate();
         let message = announcement(&identity, &description);
-        let (datagram, _) = discovery::datagram::encode(&identity, Kind::Announce, &message, []);
+        let (datagram, _) = discovery::datagram::encode(&identity, Kind::Announce, &message, None, []);
         if socket.send_to(&datagram, SocketAddr::from(GROUP)).is_ok() {
             sent += 1;
         }

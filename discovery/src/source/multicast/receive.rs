@@ -7,6 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use identity::{Description, NodeId};
 use proto::node::v1::datagram::Kind;
 use runtime::{TaskGroup, TokenBucket};
 use tokio::{net::UdpSocket, sync::mpsc};
@@ -16,7 +17,7 @@ use super::{interfaces::Link, socket::LinkSockets};
 use crate::{
     Announcer, KnownAddress, SourceKind,
     addresses::{HintOrigin, is_link_local, may_be_source, may_follow_hint},
-    datagram::{self, Datagram, Hint},
+    datagram::{self, Datagram, Hint, Said},
     limits::{DATAGRAMS_PER_ADDRESS, DATAGRAMS_PER_SOCKET, MAX_DATAGRAM_BYTES},
     rates::AddressRates,
     source::{Heard, Outlet, Report},
@@ -53,28 +54,34 @@ impl Receiver {
     /// One task per socket, until the group ends.
     pub(super) fn spawn(self, group: &TaskGroup, sockets: &Arc<LinkSockets>) {
         type Pick = fn(&LinkSockets) -> &UdpSocket;
-        let picks: [Pick; 2] = [|sockets| &sockets.listening, |sockets| &sockets.speaking];
-        for pick in picks {
+        let picks: [(Pick, bool); 2] =
+            [(|sockets| &sockets.listening, false), (|sockets| &sockets.speaking, true)];
+        for (pick, answers) in picks {
             let (receiver, sockets, token) = (self.clone(), Arc::clone(sockets), group.token().clone());
             let span = debug_span!("receive", interface = %self.link.interface);
             group.spawn(span, async move {
                 tokio::select! {
                     biased;
                     () = token.cancelled() => {}
-                    () = receiver.receive(pick(&sockets)) => {}
+                    () = receiver.receive(pick(&sockets), answers) => {}
                 }
             });
         }
     }
 
-    async fn receive(&self, socket: &UdpSocket) {
+    /// Answers to queries come to a socket of their own.
+    async fn receive(&self, socket: &UdpSocket, answers: bool) {
         let mut rates = Rates::new();
         // One byte more shows what is too large.
         let mut buffer = [0; MAX_DATAGRAM_BYTES + 1];
         loop {
             match socket.recv_from(&mut buffer).await {
                 Ok((length, from)) => {
-                    if let Err(reason) = self.take_in(&mut rates, &buffer[..length], from).await {
+                    let taken = match rates.check(&self.link, from.ip()) {
+                        Ok(()) => self.take_in(&buffer[..length], from, answers).await,
+                        Err(reason) => Err(reason),
+                    };
+                    if let Err(reason) = taken {
                         self.outlet.metrics().dropped(reason);
                     }
                 }
@@ -87,25 +94,31 @@ impl Receiver {
         }
     }
 
-    async fn take_in(&self, rates: &mut Rates, bytes: &[u8], from: SocketAddr) -> Result<(), &'static str> {
-        let address = from.ip();
-        if !may_be_source(address, self.link.is_loopback()) {
-            return Err("source_address");
-        }
-        rates.check(address)?;
+    async fn take_in(&self, bytes: &[u8], from: SocketAddr, answers: bool) -> Result<(), &'static str> {
         let datagram = Bytes::copy_from_slice(bytes);
-        let datagram = datagram::decode(&datagram).map_err(|error| error.reason())?;
-        if datagram.announcement.id() == self.outlet.announcer().id() {
+        let snapshot = self.outlet.snapshot();
+        let known = |id: &NodeId| snapshot.neighbours.get(id).filter(|node| node.is_direct());
+        let announced = |id: &NodeId| known(id).map(|node| &node.announcement);
+        let datagram = datagram::decode_knowing(&datagram, announced).map_err(|error| error.reason())?;
+        if datagram.said.id() == self.outlet.announcer().id() {
             return self.hear_self(&datagram, from).await;
         }
-        self.hear(datagram, from).await;
+        let id = datagram.said.id();
+        let known = known(&id).and_then(|node| node.description.as_ref());
+        let description = new_description(&datagram, known)?;
+        let comes_along = answers || datagram.kind == Kind::Query;
+        let is_owed = comes_along && datagram.description.is_none() && known.is_none();
+        self.hear(datagram, description, from).await;
+        if is_owed {
+            self.outlet.report(Report::Undescribed(id)).await;
+        }
         Ok(())
     }
 
     /// Only an address that the interface has is this node's. A later start of the same identity, elsewhere, is a twin.
     async fn hear_self(&self, datagram: &Datagram, from: SocketAddr) -> Result<(), &'static str> {
         let own = self.outlet.announcer().current().sequence();
-        let (theirs, ours) = (datagram.announcement.sequence(), own);
+        let (theirs, ours) = (datagram.said.sequence(), own);
         if Announcer::start_of(theirs) > Announcer::start_of(ours) {
             self.outlet.report(Report::Twin { from: from.ip() }).await;
             return Ok(());
@@ -117,17 +130,27 @@ impl Receiver {
         Ok(())
     }
 
-    async fn hear(&self, datagram: Datagram, from: SocketAddr) {
-        let Datagram { kind, announcement, hints } = datagram;
-        let same_network = announcement.network().name == self.outlet.announcer().network().name;
-        if kind == Kind::Goodbye {
-            self.outlet.report(Report::Goodbye(announcement)).await;
-            return;
-        }
+    async fn hear(&self, datagram: Datagram, description: Option<Description>, from: SocketAddr) {
+        let Datagram { kind, said, hints, .. } = datagram;
         let address = self.known(from);
-        self.outlet.report(Report::Heard(Heard { announcement, description: None, address })).await;
-        if !same_network {
-            return;
+        match said {
+            Said::New(announcement) if kind == Kind::Goodbye => {
+                self.outlet.report(Report::Goodbye(announcement)).await;
+                return;
+            }
+            Said::New(announcement) => {
+                let same_network = announcement.network().name == self.outlet.announcer().network().name;
+                self.outlet.report(Report::Heard(Heard { announcement, description, address })).await;
+                if !same_network {
+                    return;
+                }
+            }
+            Said::Again { id, sequence } => {
+                self.outlet.report(Report::Renewed { id, sequence, address }).await;
+                if let Some(description) = description {
+                    self.outlet.report(Report::Described(description)).await;
+                }
+            }
         }
         if kind == Kind::Query {
             let _ = self.inbound.send(Inbound::Query { link: self.link.clone(), from }).await;
@@ -160,6 +183,19 @@ impl Receiver {
     }
 }
 
+/// The description that came along, unless it is known.
+fn new_description(
+    datagram: &Datagram,
+    known: Option<&Description>,
+) -> Result<Option<Description>, &'static str> {
+    let Some(signed) = &datagram.description else { return Ok(None) };
+    if known.is_some_and(|known| known.hash() == Description::hash_of(signed)) {
+        return Ok(None);
+    }
+    let description = Description::verify(signed.clone()).map_err(|_| "description")?;
+    if description.id() == datagram.said.id() { Ok(Some(description)) } else { Err("description") }
+}
+
 impl Rates {
     fn new() -> Self {
         let (burst, per_second) = DATAGRAMS_PER_SOCKET;
@@ -167,7 +203,10 @@ impl Rates {
     }
 
     /// The address's own rate first: who is over it does not use up the others'.
-    fn check(&mut self, from: IpAddr) -> Result<(), &'static str> {
+    fn check(&mut self, link: &Link, from: IpAddr) -> Result<(), &'static str> {
+        if !may_be_source(from, link.is_loopback()) {
+            return Err("source_address");
+        }
         let now = Instant::now();
         if !self.each.take(now, from) {
             return Err("address_rate");

@@ -7,12 +7,22 @@ use rand::RngExt as _;
 use tokio::time::Instant;
 
 use super::interfaces::Link;
-use crate::limits::{ANNOUNCE_QUICK, ANNOUNCE_SLOW, ANSWER_SPREAD, MAX_PENDING_ANSWERS, QUICK_PHASE};
+use crate::limits::{
+    ANNOUNCE_QUICK, ANNOUNCE_SHARE, ANNOUNCE_SLOW, ANSWER_SPREAD, MAX_PENDING_ANSWERS, QUICK_PHASE,
+};
 
 /// How many announcements ask, from the start on: the second in case that the first was lost.
 const QUERIES: u32 = 2;
 /// Far away, for timers that wait for nothing.
 const NEVER: Duration = Duration::from_secs(86_400 * 365);
+
+/// What a datagram is to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Speech {
+    pub(super) kind: Kind,
+    /// With the description, if it fits; else with as many hints as fit.
+    pub(super) introduces: bool,
+}
 
 /// When the next announcement is due: soon after changes, seldom while nothing changes.
 #[derive(Debug)]
@@ -27,6 +37,12 @@ pub(super) struct Schedule {
 pub(super) struct Answers {
     waiting: Vec<(Link, SocketAddr)>,
     due: Option<Instant>,
+}
+
+impl Speech {
+    /// What others do not know yet.
+    pub(super) const NEWS: Self = Self { kind: Kind::Announce, introduces: true };
+    pub(super) const GOODBYE: Self = Self { kind: Kind::Goodbye, introduces: false };
 }
 
 impl Schedule {
@@ -49,18 +65,20 @@ impl Schedule {
         }
     }
 
-    /// What the next announcement is.
-    pub(super) const fn next_kind(&mut self) -> Kind {
+    /// What the next announcement is. Who was answered does not ask again.
+    pub(super) const fn next_speech(&mut self, answered: bool) -> Speech {
         if self.queries_left == 0 {
-            return Kind::Announce;
+            return Speech { kind: Kind::Announce, introduces: false };
         }
         self.queries_left -= 1;
-        Kind::Query
+        if answered { Speech::NEWS } else { Speech { kind: Kind::Query, introduces: true } }
     }
 
-    pub(super) fn announced(&mut self, now: Instant) {
-        let pause = if now < self.quick_until { ANNOUNCE_QUICK } else { ANNOUNCE_SLOW };
-        self.next = now + jittered(pause);
+    /// Something was said on a wire with so many others.
+    pub(super) fn announced(&mut self, now: Instant, others: usize) {
+        let share = ANNOUNCE_SHARE.saturating_mul(u32::try_from(others).unwrap_or(u32::MAX));
+        let quick = ANNOUNCE_QUICK.max(share).min(ANNOUNCE_SLOW);
+        self.next = now + jittered(if now < self.quick_until { quick } else { ANNOUNCE_SLOW });
     }
 
     pub(super) const fn due(&self) -> Instant {
@@ -104,14 +122,36 @@ mod tests {
         let start = Instant::now();
         let mut schedule = Schedule::new(start);
         schedule.begin(start);
-        assert_eq!([(); 3].map(|()| schedule.next_kind()), [Kind::Query, Kind::Query, Kind::Announce]);
-        schedule.announced(start);
+        let kinds = [(); 3].map(|()| schedule.next_speech(false).kind);
+        assert_eq!(kinds, [Kind::Query, Kind::Query, Kind::Announce]);
+        schedule.announced(start, 5);
         assert!(schedule.due() - start <= ANNOUNCE_QUICK.mul_f64(1.1));
         let later = start + QUICK_PHASE;
-        schedule.announced(later);
+        schedule.announced(later, 5);
         assert!(schedule.due() - later >= ANNOUNCE_SLOW.mul_f64(0.9));
         schedule.stir(later);
         assert!(schedule.due() - later <= ANNOUNCE_QUICK.mul_f64(1.1));
+    }
+
+    #[test]
+    fn who_was_answered_does_not_ask_again_but_says_once_more_who_it_is() {
+        let mut schedule = Schedule::new(Instant::now());
+        schedule.begin(Instant::now());
+        assert_eq!(schedule.next_speech(false), Speech { kind: Kind::Query, introduces: true });
+        assert_eq!(schedule.next_speech(true), Speech { kind: Kind::Announce, introduces: true });
+        assert_eq!(schedule.next_speech(true), Speech { kind: Kind::Announce, introduces: false });
+    }
+
+    #[test]
+    fn the_more_there_are_the_less_each_says_and_never_less_than_its_lease_needs() {
+        let start = Instant::now();
+        for (others, least, most) in [(10, 0.9, 1.1), (100, 1.8, 2.2), (10_000, 4.5, 5.5)] {
+            let mut schedule = Schedule::new(start);
+            schedule.begin(start);
+            schedule.announced(start, others);
+            let pause = (schedule.due() - start).as_secs_f64();
+            assert!((least..=most).contains(&pause), "{others}: {pause}");
+        }
     }
 
     #[test]
