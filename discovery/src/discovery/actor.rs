@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Command, hints::Hints, pending::PendingEvents, registrations::Registrations};
 use crate::{
-    BridgeState, BridgeStatus, Event, KnownAddress, OwnAddress, Settings, Snapshot, Target,
+    BridgeState, BridgeStatus, Event, KnownAddress, OwnAddress, Settings, Snapshot, SourceKind, Target,
     dialler::Dialler,
     limits::HINT_PATIENCE,
     neighbours::{Dropped, Neighbours},
@@ -53,6 +53,16 @@ pub(super) struct Actor {
     pending: PendingEvents,
     dirty: bool,
     started: Instant,
+    /// Not to wait for the next tick.
+    greet_now: bool,
+}
+
+/// Whether somebody may have to be greeted at once.
+fn wants_greeting(report: &Report) -> bool {
+    match report {
+        Report::Heard(heard) => heard.description.is_none() && heard.address.source != SourceKind::Multicast,
+        report => matches!(report, Report::Undescribed(_)),
+    }
 }
 
 impl Actor {
@@ -76,6 +86,7 @@ impl Actor {
             pending: PendingEvents::default(),
             dirty: false,
             started,
+            greet_now: false,
         }
     }
 
@@ -146,11 +157,14 @@ impl Actor {
         if let Some(report) = next {
             self.handle_report(now, report);
         }
-        self.greet(now);
+        if std::mem::take(&mut self.greet_now) {
+            self.greet(now);
+        }
         self.dirty |= self.table.has_events();
     }
 
     fn handle_report(&mut self, now: Instant, report: Report) {
+        self.greet_now |= wants_greeting(&report);
         match report {
             Report::Heard(heard) => self.hear(now, heard),
             Report::Renewed { id, sequence, address } => self.hear_again(now, (id, sequence), address),

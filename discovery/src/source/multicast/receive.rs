@@ -15,7 +15,7 @@ use tracing::debug_span;
 
 use super::{interfaces::Link, socket::LinkSockets};
 use crate::{
-    Announcer, KnownAddress, SourceKind,
+    Announcer, KnownAddress, Neighbour, Snapshot, SourceKind,
     addresses::{HintOrigin, is_link_local, may_be_source, may_follow_hint},
     datagram::{self, Datagram, Hint, Said},
     limits::{DATAGRAMS_PER_ADDRESS, DATAGRAMS_PER_SOCKET, MAX_DATAGRAM_BYTES},
@@ -155,15 +155,22 @@ impl Receiver {
         if kind == Kind::Query {
             let _ = self.inbound.send(Inbound::Query { link: self.link.clone(), from }).await;
         }
+        let snapshot = self.outlet.snapshot();
         for hint in hints {
-            self.follow(hint, from.ip());
+            self.follow(hint, from.ip(), &snapshot);
         }
     }
 
-    fn follow(&self, hint: Hint, from: IpAddr) {
+    fn follow(&self, hint: Hint, from: IpAddr, snapshot: &Snapshot) {
         let origin = HintOrigin { from, subnets: &self.link.subnets };
         if !may_follow_hint(hint.address.ip(), origin) {
             self.outlet.metrics().dropped("hint_address");
+            return;
+        }
+        // Most of those whom others name are known, and speak for themselves.
+        let heard =
+            |node: &Arc<Neighbour>| node.addresses.iter().any(|known| known.source != SourceKind::Hint);
+        if snapshot.neighbours.get(&hint.id).is_some_and(heard) {
             return;
         }
         let mut address = hint.address;
