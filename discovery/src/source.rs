@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::info_span;
 
-use crate::{Announcer, BridgeStatus, KnownAddress, Metrics, OwnAddress, Route, Snapshot};
+use crate::{Announcer, BridgeStatus, KnownAddress, Metrics, OwnAddress, Route, Snapshot, SourceKind};
 
 pub mod bridge;
 pub mod consul;
@@ -112,6 +112,18 @@ pub struct Remote {
     pub route: Route,
     /// Where it may be greeted, if it is a neighbour of the bridge's: hints.
     pub places: Vec<SocketAddr>,
+}
+
+impl Report {
+    /// Whether somebody may have to be greeted at once. Whoever was heard by multicast is waited for.
+    pub(crate) fn wants_greeting(&self) -> bool {
+        match self {
+            Self::Heard(heard) => {
+                heard.description.is_none() && heard.address.source != SourceKind::Multicast
+            }
+            report => matches!(report, Self::Undescribed(_)),
+        }
+    }
 }
 
 impl Outlet {

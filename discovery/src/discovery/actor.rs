@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use identity::{Network, NodeId};
+use identity::NodeId;
 use proto::node::v1::NodeKind;
 use tokio::{
     sync::{mpsc, watch},
@@ -17,19 +17,19 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Command, hints::Hints, pending::PendingEvents, registrations::Registrations};
 use crate::{
-    BridgeState, BridgeStatus, Event, KnownAddress, OwnAddress, Settings, Snapshot, SourceKind, Target,
+    BridgeState, BridgeStatus, Event, OwnAddress, Settings, Snapshot, Target,
     dialler::Dialler,
     limits::HINT_PATIENCE,
     neighbours::{Dropped, Neighbours},
-    source::{Heard, Outlet, Report, fixed::Fixed, multicast::Multicast},
+    source::{Outlet, Report, fixed::Fixed, multicast::Multicast},
 };
+
+mod hearing;
 
 /// How often leases are looked at, and nodes without a description greeted.
 const TICK: Duration = Duration::from_millis(250);
 /// Reports taken in before a new snapshot is published.
 const BATCH: usize = 64;
-/// Nodes that appear this soon after the start were there before: how long it took to find them is counted.
-const DISCOVERY_PHASE: Duration = Duration::from_secs(5);
 
 /// The actor's ends of its channels.
 pub(super) struct Ends {
@@ -55,14 +55,6 @@ pub(super) struct Actor {
     started: Instant,
     /// Not to wait for the next tick.
     greet_now: bool,
-}
-
-/// Whether somebody may have to be greeted at once.
-fn wants_greeting(report: &Report) -> bool {
-    match report {
-        Report::Heard(heard) => heard.description.is_none() && heard.address.source != SourceKind::Multicast,
-        report => matches!(report, Report::Undescribed(_)),
-    }
 }
 
 impl Actor {
@@ -164,7 +156,7 @@ impl Actor {
     }
 
     fn handle_report(&mut self, now: Instant, report: Report) {
-        self.greet_now |= wants_greeting(&report);
+        self.greet_now |= report.wants_greeting();
         match report {
             Report::Heard(heard) => self.hear(now, heard),
             Report::Renewed { id, sequence, address } => self.hear_again(now, (id, sequence), address),
@@ -186,48 +178,6 @@ impl Actor {
             }
             Report::Unreachable { bridge, id } => self.table.lose(bridge, id),
             Report::Bridge { key, status } => self.on_bridge(key, status),
-        }
-    }
-
-    fn hear(&mut self, now: Instant, heard: Heard) {
-        let announcement = &heard.announcement;
-        let (id, kind, network) = (announcement.id(), announcement.kind(), announcement.network().clone());
-        self.learn_network(kind, &network);
-        let interface = heard.address.interface.clone();
-        let source = heard.address.source.name();
-        let known = self.table.find(&id).is_some();
-        let taken = self.table.hear(now, heard);
-        if taken.is_ok() {
-            self.outlet.metrics().sighting(source, interface.as_deref().unwrap_or(""));
-            let after = now.saturating_duration_since(self.started);
-            if !known && after < DISCOVERY_PHASE {
-                self.outlet.metrics().discovered(after);
-            }
-            if kind == NodeKind::Bridge && self.settings.register {
-                self.registrations.follow_heard(&self.table);
-            }
-        }
-        self.count(taken);
-    }
-
-    fn hear_again(&mut self, now: Instant, said: (NodeId, u64), address: KnownAddress) {
-        let (source, interface) = (address.source.name(), address.interface.clone());
-        let taken = self.table.hear_again(now, said, address);
-        if taken.is_ok() {
-            self.outlet.metrics().sighting(source, interface.as_deref().unwrap_or(""));
-        }
-        self.count(taken);
-    }
-
-    /// A node whose network has no id yet takes over a bridge's. A bridge takes it over from anybody: its network had
-    /// another bridge before.
-    fn learn_network(&mut self, kind: NodeKind, network: &Network) {
-        let announcer = self.outlet.announcer();
-        let own = announcer.network();
-        let may_teach = kind == NodeKind::Bridge || announcer.description().kind() == NodeKind::Bridge;
-        if let (None, Some(id), true) = (own.id, network.id, own.name == network.name && may_teach) {
-            announcer.set_network_id(id);
-            self.on_own_change();
         }
     }
 
