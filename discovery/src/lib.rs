@@ -11,7 +11,7 @@
 //! | [`Discovery`], [`Settings`], [`Event`], [`Snapshot`] | the running discovery of a node and what it tells |
 //! | [`Neighbour`], [`KnownAddress`], [`Route`] | one known node, and the ways to it |
 //! | [`Announcer`], [`Presence`] | the node's own signed announcement |
-//! | [`greeting`] | the exchange of descriptions: client, race over several addresses, server |
+//! | [`greeting`] | the exchange of descriptions that did not come along in a datagram: client, race over several addresses, server |
 //! | [`source`] | the trait of all sources, and one file each |
 //! | [`consul`] | a small client of Consul, and how nodes stand in its catalog |
 //! | [`neighbours`] | the table of leases: pure, time as argument |

@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn the_more_there_are_the_less_each_says_and_never_less_than_its_lease_needs() {
         let start = Instant::now();
-        for (others, least, most) in [(10, 0.9, 1.1), (100, 1.8, 2.2), (10_000, 4.5, 5.5)] {
+        for (others, least, most) in [(10, 0.9, 1.1), (100, 3.6, 4.4), (10_000, 4.5, 5.5)] {
             let mut schedule = Schedule::new(start);
             schedule.begin(start);
             schedule.announced(start, others);
