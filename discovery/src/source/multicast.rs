@@ -236,7 +236,7 @@ impl Wire {
         match inbound {
             Inbound::Query { link, from } => {
                 let now = Instant::now();
-                self.schedule.stir(now);
+                self.schedule.stir(now, self.neighbours());
                 if self.links.contains_key(&link) && link.is_neighbour(from.ip()) {
                     self.answers.add(now, link, from);
                 }

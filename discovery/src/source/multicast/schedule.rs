@@ -56,12 +56,12 @@ impl Schedule {
         self.quick_until = now + QUICK_PHASE;
     }
 
-    /// Something changes: announcements are quick for a while.
-    pub(super) fn stir(&mut self, now: Instant) {
+    /// Something changes: announcements are quick for a while, as far as so many others allow.
+    pub(super) fn stir(&mut self, now: Instant, others: usize) {
         let was_slow = now >= self.quick_until;
         self.quick_until = now + QUICK_PHASE;
         if was_slow {
-            self.next = self.next.min(now + jittered(ANNOUNCE_QUICK));
+            self.next = self.next.min(now + jittered(quick(others)));
         }
     }
 
@@ -76,9 +76,8 @@ impl Schedule {
 
     /// Something was said on a wire with so many others.
     pub(super) fn announced(&mut self, now: Instant, others: usize) {
-        let share = ANNOUNCE_SHARE.saturating_mul(u32::try_from(others).unwrap_or(u32::MAX));
-        let quick = ANNOUNCE_QUICK.max(share).min(ANNOUNCE_SLOW);
-        self.next = now + jittered(if now < self.quick_until { quick } else { ANNOUNCE_SLOW });
+        let pause = if now < self.quick_until { quick(others) } else { ANNOUNCE_SLOW };
+        self.next = now + jittered(pause);
     }
 
     pub(super) const fn due(&self) -> Instant {
@@ -108,6 +107,12 @@ impl Answers {
     }
 }
 
+/// The quick pace among so many others.
+fn quick(others: usize) -> Duration {
+    let share = ANNOUNCE_SHARE.saturating_mul(u32::try_from(others).unwrap_or(u32::MAX));
+    ANNOUNCE_QUICK.max(share).min(ANNOUNCE_SLOW)
+}
+
 /// Nine to eleven tenths, so that nodes do not march in step.
 fn jittered(pause: Duration) -> Duration {
     pause.mul_f64(rand::rng().random_range(0.9..=1.1))
@@ -129,7 +134,7 @@ mod tests {
         let later = start + QUICK_PHASE;
         schedule.announced(later, 5);
         assert!(schedule.due() - later >= ANNOUNCE_SLOW.mul_f64(0.9));
-        schedule.stir(later);
+        schedule.stir(later, 5);
         assert!(schedule.due() - later <= ANNOUNCE_QUICK.mul_f64(1.1));
     }
 
