@@ -71,7 +71,7 @@ pub const EVENT_QUEUE: usize = 256;
 /// query and with the news of a change, unless it was lost or does not fit.
 pub const DESCRIPTION_PATIENCE: Duration = Duration::from_secs(1);
 /// The head start of the node with the lower id where two may greet each other: one greeting is enough for both.
-pub const GREETING_TURN: Duration = Duration::from_millis(200);
+pub const GREETING_TURN: Duration = Duration::from_millis(500);
 /// Nodes that wait to be greeted.
 pub const MAX_PENDING_GREETINGS: usize = 1_024;
 /// Greetings under way at once.
