@@ -64,6 +64,8 @@ pub enum Report {
         id: NodeId,
         /// Its greeting port.
         address: SocketAddr,
+        /// The node hears this one's query, so its answer is on its way to a node that has just started: then the hint waits.
+        answers: bool,
     },
     /// The addresses on which this node heard itself, all of them.
     OwnAddresses(Vec<OwnAddress>),

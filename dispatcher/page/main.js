@@ -71,6 +71,28 @@ async function logout() {
   say("This browser is logged out. Only the recovery link leads back to that peer.");
 }
 
+/** The key of a recovery link, which stands behind the `#` so that no server on the way sees it. */
+let key = "";
+
+/** Reads a recovery link from the address, and takes it away from there. */
+function readLink() {
+  key = location.hash.startsWith("#recover=") ? location.hash.slice("#recover=".length) : "";
+  if (location.hash !== "") history.replaceState(null, "", "/");
+  byId("recover").hidden = key === "";
+  if (key !== "") byId("use").focus();
+}
+
+async function recover() {
+  const answer = await fetch("/api/recover", { method: "POST", headers: OF_THE_PAGE, body: key });
+  byId("recover").hidden = true;
+  if (answer.ok) {
+    await show();
+    say("Your peer is known to this browser again.");
+  } else {
+    say(`${sentence((await answer.json()).error)}.`, true);
+  }
+}
+
 async function show() {
   const me = await (await fetch("/api/me")).json();
   byId("known").hidden = me.recovery === null;
@@ -85,9 +107,10 @@ byId("copy").addEventListener("click", async () => {
   byId("recovery").select();
   await navigator.clipboard.writeText(byId("recovery").value).catch(() => {});
 });
-if (location.hash === "#recovered") say("Your peer is known to this browser again.");
-if (location.hash === "#damaged") say("This recovery link is damaged: copy all of it.", true);
-if (location.hash !== "") history.replaceState(null, "", "/");
+byId("use").addEventListener("click", () => recover().catch(() => say("That did not work. Try again.", true)));
+byId("ignore").addEventListener("click", () => { byId("recover").hidden = true; });
+addEventListener("hashchange", readLink);
+readLink();
 // Back from a peer by the browser's history: the button is to work again.
 addEventListener("pageshow", () => { byId("login").disabled = false; });
 show().catch(() => say("This place does not answer. Reload the page.", true));

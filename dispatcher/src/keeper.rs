@@ -75,6 +75,8 @@ pub(crate) struct Keeper {
     trouble: BTreeMap<u64, String>,
     /// What could not be removed, and when that is tried again.
     left: BTreeMap<u64, Instant>,
+    /// Peers that end soon after each start: how long they rest, and until when they do.
+    resting: BTreeMap<u64, (Backoff, Option<Instant>)>,
     make_again: Backoff,
     next_make: Instant,
     starts: Arc<Semaphore>,
@@ -120,6 +122,7 @@ impl Keeper {
             in_vain: false,
             trouble: BTreeMap::new(),
             left: BTreeMap::new(),
+            resting: BTreeMap::new(),
             make_again: Backoff::new(MAKE_AGAIN.0, MAKE_AGAIN.1),
             next_make: Instant::now(),
             starts: Arc::new(Semaphore::new(MAX_STARTS)),

@@ -24,6 +24,10 @@ pub const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 pub const MAX_STARTS: usize = 4;
 /// Between tries to make peers after one did not start: the first wait and the longest.
 pub const MAKE_AGAIN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
+/// A peer that ended by itself although it had run for so long is started again at once.
+pub const STEADY_AFTER: Duration = Duration::from_secs(10);
+/// Between the starts of one that ends sooner: the first wait and the longest.
+pub const START_AGAIN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
 /// Between two looks at a peer.
 pub const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// Looks in a row that may fail before a peer is started anew.

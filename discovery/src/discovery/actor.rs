@@ -166,7 +166,11 @@ impl Actor {
             }
             Report::Described(description) => self.table.describe(description),
             Report::Undescribed(id) => self.table.greet_soon(now, &id),
-            Report::Hinted { id, address } => self.follow_hint(now, id, address),
+            Report::Hinted { id, address, answers } => {
+                let place = (id, address);
+                let due = if answers { self.hints.is_due(now, place) } else { self.hints.is_new(now, place) };
+                self.follow_hint(now, place, due);
+            }
             Report::OwnAddresses(addresses) => {
                 self.own_addresses = addresses;
                 self.dirty = true;
@@ -212,11 +216,11 @@ impl Actor {
         self.dirty = true;
     }
 
-    fn follow_hint(&mut self, now: Instant, id: NodeId, address: SocketAddr) {
+    fn follow_hint(&mut self, now: Instant, (id, address): (NodeId, SocketAddr), due: bool) {
         if !self.settings.greet || !self.table.wants_hint(now, &id) {
             return;
         }
-        if self.hints.is_due(now, (id, address)) && self.dialler.follow_hint(id, address) {
+        if due && self.dialler.follow_hint(id, address) {
             self.hints.tried(now, (id, address));
         }
     }
@@ -239,7 +243,8 @@ impl Actor {
             self.registrations.follow_heard(&self.table);
         }
         for (id, address) in self.hints.waited(now) {
-            self.follow_hint(now, id, address);
+            let due = self.hints.is_due(now, (id, address));
+            self.follow_hint(now, (id, address), due);
         }
         self.greet(now);
         for (table, entries) in self.table.sizes() {

@@ -34,6 +34,11 @@ impl Hints {
             }
             return false;
         }
+        self.is_new(now, place)
+    }
+
+    /// True when the place was not tried lately, however soon after the start.
+    pub(super) fn is_new(&mut self, now: Instant, place: Place) -> bool {
         let recent = |tried: &Instant| now.saturating_duration_since(*tried) < GREETING_RETRY;
         if self.tried.len() >= MAX_PENDING_GREETINGS {
             self.tried.retain(|_, tried| recent(tried));

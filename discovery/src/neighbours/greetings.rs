@@ -48,13 +48,13 @@ impl Neighbours {
         if self.own < *id { Duration::ZERO } else { GREETING_TURN }
     }
 
-    /// True when a hint at this node is worth following: it is not known directly, or only by hints and its lease is
-    /// half over.
+    /// True when a hint at this node is worth following: it is not known directly, or only by greetings, of which
+    /// none comes by itself, and its lease is half over.
     pub fn wants_hint(&self, now: Instant, id: &NodeId) -> bool {
         let lease = self.entries.get(id).and_then(|entry| entry.lease.as_ref());
         *id != self.own
             && lease.is_none_or(|lease| {
-                lease.only_hinted() && now.saturating_duration_since(lease.heard) > LEASE / 2
+                lease.only_greeted() && now.saturating_duration_since(lease.heard) > LEASE / 2
             })
     }
 }

@@ -9,7 +9,7 @@ use identity::Announcement;
 
 use super::Dropped;
 use crate::{
-    KnownAddress,
+    KnownAddress, SourceKind,
     limits::{GREETING_RETRY, LEASE, MAX_ADDRESSES, SAME_ANNOUNCEMENT},
 };
 
@@ -103,9 +103,11 @@ impl Lease {
         self.addresses.iter().map(|(known, _)| known.clone()).collect()
     }
 
-    /// True when only others say where the node is, and so nobody renews its lease but by greeting it.
-    pub(super) fn only_hinted(&self) -> bool {
-        !self.addresses.iter().any(|(known, _)| known.source != crate::SourceKind::Hint)
+    /// True when the node does not speak unasked, as far as is known: its lease is renewed by greetings alone.
+    pub(super) fn only_greeted(&self) -> bool {
+        self.addresses
+            .iter()
+            .all(|(known, _)| matches!(known.source, SourceKind::Hint | SourceKind::Greeting))
     }
 
     fn make_room(&mut self) {

@@ -162,7 +162,8 @@ async fn ask(
 fn hint(found: &[ListedNode], outlet: &Outlet) {
     for node in found {
         // When there is no room now: it comes again.
-        let _ = outlet.try_report(Report::Hinted { id: node.id, address: node.greeting });
+        let hinted = Report::Hinted { id: node.id, address: node.greeting, answers: false };
+        let _ = outlet.try_report(hinted);
     }
 }
 

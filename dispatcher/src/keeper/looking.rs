@@ -7,11 +7,13 @@ use proto::{
     hosting::v1::{Gone, Redeemed, Visited, event::Kind},
 };
 
+use runtime::Backoff;
+
 use super::{Done, Keeper, Phase};
 use crate::{
     claims,
     ledger::now_s,
-    limits::{LOOK_EVERY, MAX_FAILED_LOOKS, RELEASE_AFTER, VISIT_PACE},
+    limits::{LOOK_EVERY, MAX_FAILED_LOOKS, RELEASE_AFTER, START_AGAIN, STEADY_AFTER, VISIT_PACE},
     network::Records,
 };
 
@@ -37,9 +39,43 @@ impl Keeper {
                 self.phases.remove(&number);
                 continue;
             }
-            tracing::warn!(number, "a peer ended by itself and is started again");
             self.metrics.failures.inc();
-            self.start(number);
+            self.start_again(number);
+        }
+        self.start_what_rested();
+    }
+
+    /// One that ends soon after each start rests in between, unless somebody comes for it.
+    fn start_again(&mut self, number: u64) {
+        let is_steady = matches!(self.phases.get(&number), Some(Phase::Running(_, look)) if look.since.elapsed() >= STEADY_AFTER);
+        if is_steady {
+            self.resting.remove(&number);
+            tracing::warn!(number, "a peer ended by itself and is started again");
+            return self.start(number);
+        }
+        let fresh = || (Backoff::new(START_AGAIN.0, START_AGAIN.1), None);
+        let (backoff, until) = self.resting.entry(number).or_insert_with(fresh);
+        let rest = backoff.next();
+        *until = Some(Instant::now() + rest);
+        self.phases.remove(&number);
+        tracing::warn!(number, ?rest, "a peer ended soon after its start and is started again after a while");
+        self.trouble.insert(number, "it ended soon after its start; it is started again".into());
+    }
+
+    fn start_what_rested(&mut self) {
+        let is_due = |until: &mut Option<Instant>| until.take_if(|until| *until <= Instant::now()).is_some();
+        let due: Vec<_> = self
+            .resting
+            .iter_mut()
+            .filter_map(|(number, (_, until))| is_due(until).then_some(*number))
+            .collect();
+        for number in due {
+            let is_wanted = self.ledger.register().kept(number).is_some_and(|kept| !kept.asleep);
+            if is_wanted && !self.phases.contains_key(&number) {
+                self.start(number);
+            } else if !is_wanted {
+                self.resting.remove(&number);
+            }
         }
     }
 

@@ -84,6 +84,8 @@ pub(super) enum Phase {
 /// When a running peer is looked at.
 #[derive(Debug)]
 pub(super) struct Look {
+    /// Since when it runs.
+    pub(super) since: Instant,
     pub(super) next: Instant,
     pub(super) under_way: bool,
     pub(super) failed: u32,
@@ -92,8 +94,8 @@ pub(super) struct Look {
 }
 
 impl Look {
-    pub(super) const fn at(next: Instant) -> Self {
-        Self { next, under_way: false, failed: 0, records: None }
+    pub(super) fn at(next: Instant) -> Self {
+        Self { since: Instant::now(), next, under_way: false, failed: 0, records: None }
     }
 }
 

@@ -7,7 +7,7 @@ use runtime::web::{
     Remote,
     axum::{
         Extension, Router,
-        extract::{Query, State},
+        extract::{DefaultBodyLimit, Query, State},
         http::{
             HeaderMap, HeaderName, StatusCode,
             header::{COOKIE, RETRY_AFTER, SET_COOKIE},
@@ -24,7 +24,7 @@ use super::Web;
 use crate::{
     cookie::{Keys, Person, Purpose},
     keeper::{Command, Entry},
-    limits::{COOKIE_LIFETIME, ENTER_TIMEOUT},
+    limits::{COOKIE_LIFETIME, ENTER_TIMEOUT, MAX_COOKIE_BYTES},
 };
 
 const NAME: &str = "causeway_login";
@@ -36,7 +36,8 @@ pub(super) fn routes() -> Router<Web> {
         .route("/api/me", get(me))
         .route("/api/login", post(login))
         .route("/api/logout", post(logout))
-        .route("/recover", get(recover))
+        .route("/api/recover", post(recover).layer(DefaultBodyLimit::max(MAX_COOKIE_BYTES)))
+        .route("/recover", get(recover_link))
         // Whoever looks whether the page is there: Consul's agent, a proxy in front.
         .route("/healthz", get(|| async { "ok\n" }))
 }
@@ -46,7 +47,7 @@ async fn me(State(web): State<Web>, headers: HeaderMap) -> Response {
     let person = person_of(&web, &headers);
     let recovery = person.map(|person| {
         let key = web.keys.seal(Purpose::Recovery, &person, SystemTime::now());
-        format!("{}recover?key={key}", web.address.login())
+        format!("{}#recover={key}", web.address.login())
     });
     answer(StatusCode::OK, &json!({ "recovery": recovery, "forget": &*web.forget }))
 }
@@ -107,14 +108,29 @@ struct Recovery {
     key: String,
 }
 
-/// A recovery link: its key becomes the cookie, and leaves the address at once.
-async fn recover(State(web): State<Web>, headers: HeaderMap, Query(asked): Query<Recovery>) -> Response {
-    match web.keys.open(Purpose::Recovery, &asked.key, SystemTime::now()) {
-        Some(person) => {
-            ([(SET_COOKIE, cookie(&web, &person, &headers))], Redirect::to("/#recovered")).into_response()
-        }
-        None => Redirect::to("/#damaged").into_response(),
+/// The key of a recovery link becomes the cookie, once its person has said so on the page: who was merely lured to a link
+/// would write in somebody else's peer.
+async fn recover(State(web): State<Web>, headers: HeaderMap, key: String) -> Response {
+    if let Some(refused) = foreign(&headers) {
+        return refused;
     }
+    match web.keys.open(Purpose::Recovery, key.trim(), SystemTime::now()) {
+        Some(person) => {
+            let cookie = cookie(&web, &person, &headers);
+            ([(SET_COOKIE, cookie)], answer(StatusCode::OK, &json!({}))).into_response()
+        }
+        None => {
+            let why = json!({ "error": "this recovery link is damaged: copy all of it" });
+            answer(StatusCode::BAD_REQUEST, &why)
+        }
+    }
+}
+
+/// A link in the form that earlier versions gave out.
+async fn recover_link(Query(asked): Query<Recovery>) -> Redirect {
+    let is_key = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_');
+    let key: String = asked.key.chars().take(MAX_COOKIE_BYTES).filter(|letter| is_key(*letter)).collect();
+    Redirect::to(&format!("/#recover={key}"))
 }
 
 /// Asks the keeper; what takes long is asked again by the page.

@@ -88,9 +88,17 @@ fn a_recovery_link_leads_back_and_logging_out_ends_what_a_browser_may() {
 
     let Some(browser) = Browser::start("recovering", DESKTOP) else { return };
     browser.open(&link[..link.len() - 3]);
+    browser.click("#use");
     browser.wait_for("document.querySelector('#told').textContent.includes('damaged')");
     assert_eq!(browser.script("return document.querySelector('#known').hidden"), true);
     browser.open(link);
+    browser.wait_for("!document.querySelector('#recover').hidden");
+    assert_eq!(
+        browser.script("return document.querySelector('#known').hidden"),
+        true,
+        "a link alone does nothing"
+    );
+    browser.click("#use");
     browser.wait_for("document.querySelector('#told').textContent.includes('known to this browser again')");
     assert_eq!(browser.address(), lobby.url(), "the key leaves the address");
     assert_eq!(log_in(&browser, &lobby, "Go to my peer"), home);

@@ -75,7 +75,7 @@ fn nothing_that_another_site_can_send_logs_in_or_out() {
         let headers: Vec<_> = headers.iter().map(ToString::to_string).collect();
         assert_refused(&request(port, what, host, &headers).unwrap(), 403, "");
     };
-    for what in ["POST /api/login", "POST /api/logout"] {
+    for what in ["POST /api/login", "POST /api/logout", "POST /api/recover"] {
         refused(what, &own, &[]);
         refused(what, &own, &[OF_THE_PAGE, "origin: http://evil.example"]);
         refused(what, &own, &[OF_THE_PAGE, "sec-fetch-site: cross-site"]);

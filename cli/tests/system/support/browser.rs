@@ -2,7 +2,7 @@
 
 use std::{
     env,
-    io::{BufRead as _, BufReader},
+    io::{self, BufRead as _, BufReader},
     process::{Child, Command, Stdio},
 };
 
@@ -20,6 +20,7 @@ use super::eventually;
 
 /// Its parts are Debian's packages `chromium` and `chromium-driver`.
 const DRIVER: &str = "chromedriver";
+const DRIVER_TRIES: usize = 5;
 /// Nothing that asks elsewhere, no sandbox (tests run as root), no graphics card.
 const OPTIONS: [&str; 9] = [
     "--headless=new",
@@ -52,9 +53,8 @@ impl Browser {
 
     /// The same, with more options of Chromium's, and content with any certificate.
     pub(crate) fn start_with(test: &str, size: (u32, u32), more: &[String]) -> Option<Self> {
-        let driver =
-            Command::new(DRIVER).arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
-        let Ok(mut driver) = driver else {
+        let started = (0..DRIVER_TRIES).find_map(|_| start_driver().transpose());
+        let Ok((driver, port)) = started.expect("the driver finds a port") else {
             let ci = env::var_os("CI").is_some_and(|ci| !ci.is_empty());
             assert!(!ci, "{test} cannot run, and in CI it must: {DRIVER} is missing");
             eprintln!(
@@ -62,7 +62,6 @@ impl Browser {
             );
             return None;
         };
-        let port = port(&mut driver);
         let profile = TempDir::new().expect("there is room");
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.expect("there are threads");
@@ -156,12 +155,19 @@ impl Drop for Browser {
     }
 }
 
-/// The port that the driver chose.
-fn port(driver: &mut Child) -> u16 {
+/// The driver and the port that it chose. It chooses one that is free in one family, and ends if it is taken in the other: then
+/// there is none, and it is worth another try. An error: there is no driver.
+fn start_driver() -> io::Result<Option<(Child, u16)>> {
+    let mut driver =
+        Command::new(DRIVER).arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
     let mut lines = BufReader::new(driver.stdout.take().expect("it is piped")).lines().map_while(Result::ok);
     let told =
         lines.find_map(|line| line.split("successfully on port ").nth(1)?.trim_end_matches('.').parse().ok());
+    let Some(port) = told else {
+        driver.wait()?;
+        return Ok(None);
+    };
     // It goes on writing, and must find a reader.
     std::thread::spawn(move || lines.for_each(drop));
-    told.expect("the driver says on which port it listens")
+    Ok(Some((driver, port)))
 }

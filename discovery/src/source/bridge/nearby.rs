@@ -42,6 +42,6 @@ impl Nearby {
 fn hint(id: NodeId, places: &[SocketAddr], outlet: &Outlet) {
     for address in places {
         // When there is no room now: it comes again.
-        let _ = outlet.try_report(Report::Hinted { id, address: *address });
+        let _ = outlet.try_report(Report::Hinted { id, address: *address, answers: true });
     }
 }

@@ -180,7 +180,7 @@ impl Receiver {
             v6.set_scope_id(self.link.index);
         }
         // Hints come again.
-        let _ = self.outlet.try_report(Report::Hinted { id: hint.id, address });
+        let _ = self.outlet.try_report(Report::Hinted { id: hint.id, address, answers: true });
     }
 
     fn known(&self, from: SocketAddr) -> KnownAddress {
