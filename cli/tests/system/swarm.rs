@@ -2,39 +2,22 @@
 //!
 //! It needs root, `dockerd` and `unshare`; without them the tests say so and are skipped, and fail where `CI` is set.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "in a test a broken expectation is a failure, wherever it is noticed"
-)]
-
 mod browser;
 mod engine;
 mod failing;
 mod keeping;
 mod lobby;
 
-use std::{
-    env,
-    process::Command,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{env, process::Command, time::Duration};
+
+use crate::support::eventually_within;
 
 /// The limit for anything that should take seconds: a loaded machine may take many times as long.
 const GENEROUS: Duration = Duration::from_secs(90);
-/// Between two looks at a condition.
-const PAUSE: Duration = Duration::from_millis(100);
 
 /// Waits until `condition` gives something, and says `what` was waited for when it never does.
-fn eventually<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + GENEROUS;
-    loop {
-        if let Some(found) = condition() {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "not within {GENEROUS:?}: {what}");
-        thread::sleep(PAUSE);
-    }
+fn eventually<T>(what: &str, condition: impl FnMut() -> Option<T>) -> T {
+    eventually_within(GENEROUS, what, condition)
 }
 
 /// True when an engine can be started. Otherwise says loudly that the test is skipped.

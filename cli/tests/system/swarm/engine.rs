@@ -14,7 +14,7 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::eventually;
+use super::eventually;
 
 /// Nothing of the engine is outside of its namespaces: its ports, rules and bridges meet no other engine's, no registry can
 /// be reached, and all of its processes and mounts end with it.

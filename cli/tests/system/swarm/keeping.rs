@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use crate::{
+use super::{
     browser::{Answer, Browser},
     can_run_docker,
     engine::Engine,

@@ -4,7 +4,7 @@ use std::{process::Command, thread};
 
 use serde_json::Value;
 
-use crate::{
+use super::{
     browser::PORT,
     engine::{Engine, IMAGE, OVERLAY},
 };

@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::{engine::Engine, eventually};
+use super::{engine::Engine, eventually};
 
 /// Where the dispatcher is published.
 pub(crate) const PORT: u16 = 20_000;

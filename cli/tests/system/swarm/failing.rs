@@ -5,7 +5,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use crate::{
+use super::{
     can_run_docker,
     engine::{Engine, IMAGE, OVERLAY},
     eventually,
