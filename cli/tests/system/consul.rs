@@ -8,6 +8,7 @@ mod routing;
 mod sharing;
 mod traefik;
 
+pub(crate) use agent::fetched;
 use serde_json::Value;
 
 /// What Consul answers to a query; null where it does not.

@@ -2,11 +2,13 @@
 //!
 //! It needs root, `dockerd` and `unshare`; without them the tests say so and are skipped, and fail where `CI` is set.
 
+mod across;
 mod browser;
 mod engine;
 mod failing;
 mod keeping;
 mod lobby;
+mod stack;
 
 use std::{env, process::Command, time::Duration};
 

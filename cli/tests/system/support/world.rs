@@ -45,6 +45,13 @@ impl World {
         Host::new(namespace)
     }
 
+    /// A host that was made otherwise, as the namespace of a process that runs.
+    pub(crate) fn adopt(&self, name: &str, process: u32) -> Host {
+        let namespace = self.name(name);
+        ip(&["netns", "attach", &namespace, &process.to_string()]);
+        Host::new(namespace)
+    }
+
     /// A new LAN: a switch that knows multicast as a broadcast, as most homes' switches do.
     pub(crate) fn lan(&self, name: &str) -> Lan {
         Lan::new(self.name("switches"), name)

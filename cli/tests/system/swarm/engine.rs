@@ -87,6 +87,27 @@ impl Engine {
         told(command.env("DOCKER_HOST", self.url())).unwrap();
     }
 
+    /// Makes an image of one program and the libraries that it needs.
+    pub(super) fn make_image_of(&self, tag: &str, program: &Path, inside: &str) {
+        let context = tempfile::tempdir().unwrap();
+        let libraries = Command::new("ldd").arg(program).output().unwrap();
+        let libraries = String::from_utf8_lossy(&libraries.stdout).into_owned();
+        // `ldd` names none of a static program.
+        let libraries = libraries.split_whitespace().filter(|word| word.starts_with('/'));
+        let files = [(program, inside)].into_iter().chain(libraries.map(|path| (Path::new(path), path)));
+        for (from, to) in files {
+            let to = context.path().join("root").join(to.trim_start_matches('/'));
+            fs::create_dir_all(to.parent().unwrap()).unwrap();
+            fs::copy(from, to).unwrap();
+        }
+        let file = format!("FROM scratch\nCOPY root /\nENTRYPOINT [{inside:?}]\n");
+        fs::write(context.path().join("Dockerfile"), file).unwrap();
+        let mut command = Command::new("docker");
+        command.args(["build", "--quiet", "--tag", tag]).arg(context.path());
+        // The builder of old: the new one is a plugin that not every machine has.
+        told(command.env("DOCKER_HOST", self.url()).env("DOCKER_BUILDKIT", "0")).unwrap();
+    }
+
     /// What `docker` says.
     pub(crate) fn docker(&self, arguments: &[&str]) -> String {
         self.try_docker(arguments).unwrap()
@@ -123,9 +144,14 @@ impl Engine {
         fs::metadata(self.socket()).unwrap().gid().to_string()
     }
 
+    /// The process in whose namespaces everything of it is.
+    pub(super) fn process(&self) -> u32 {
+        self.process.as_ref().expect("the engine was started").id()
+    }
+
     /// Connects to a port that the engine publishes.
     pub(crate) fn connect(&self, port: u16) -> std::io::Result<TcpStream> {
-        let process = self.process.as_ref().expect("the engine was started").id();
+        let process = self.process();
         let namespace = File::open(format!("/proc/{process}/ns/net"))?;
         // A thread that moved does not come back.
         let connect = move || {
@@ -154,7 +180,8 @@ impl Drop for Engine {
     }
 }
 
-fn told(command: &mut Command) -> Result<String, String> {
+/// Runs a command to its end; what it says.
+pub(super) fn told(command: &mut Command) -> Result<String, String> {
     let output = command.stdin(Stdio::null()).output().map_err(|error| error.to_string())?;
     let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     let cried = String::from_utf8_lossy(&output.stderr).trim().to_owned();

@@ -1,0 +1,138 @@
+//! `deploy/stack.yaml`, deployed as an operator does, with a real Consul and a real Traefik in containers.
+
+use std::{path::Path, process::Command, thread};
+
+use serde_json::Value;
+
+use super::{
+    engine::{Engine, IMAGE, OVERLAY, told},
+    eventually,
+};
+use crate::consul::fetched;
+
+/// Where people log in.
+pub(super) const DOMAIN: &str = "chat.test";
+
+const STACK: &str = "causeway";
+/// What the file calls the images of others, the program, and where in the image that is.
+const OTHERS: [(&str, &str, &str); 2] = [
+    ("hashicorp/consul:1.20", "consul", "/bin/consul"),
+    ("traefik:v3.7", "traefik", "/usr/local/bin/traefik"),
+];
+/// What the dispatcher alone may have.
+const SOCKET: &str = "/var/run/docker.sock";
+
+/// See the module.
+pub(super) struct Stack<'a>(&'a Engine);
+
+impl<'a> Stack<'a> {
+    /// Deploys it, with peers that soon sleep and a certificate that nobody signed; none, said loudly, without Consul and
+    /// Traefik. Gives it once all of it is well.
+    pub(super) fn deploy(test: &str, engine: &'a Engine) -> Option<Self> {
+        for (tag, program, inside) in OTHERS {
+            engine.make_image_of(tag, &fetched(program, test)?, inside);
+        }
+        engine.make_image();
+        let node = engine.docker(&["node", "ls", "--quiet"]);
+        engine.docker(&["node", "update", "--label-add", "causeway=here", &node]);
+        for (secret, value) in
+            [("causeway-keys", "0123456789abcdef".repeat(4)), ("causeway-dns-token", "none".into())]
+        {
+            let script = format!("printf %s {value} | docker secret create {secret} -");
+            told(Command::new("sh").args(["-c", &script]).env("DOCKER_HOST", engine.url())).unwrap();
+        }
+        let stack = Self(engine);
+        stack.deploy_file();
+        stack.wait_until_well();
+        Some(stack)
+    }
+
+    fn deploy_file(&self) {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("deploy/stack.yaml");
+        let mut command = Command::new("docker");
+        // No registry can be asked which image a name means.
+        command.args(["stack", "deploy", "--resolve-image", "never", "--compose-file"]).arg(file).arg(STACK);
+        command.env("DOCKER_HOST", self.0.url()).env("DOCKER_SOCKET", self.0.socket());
+        command.env("DOCKER_GROUP", self.0.group()).env("DOMAIN", DOMAIN).env("CERT_RESOLVER", "");
+        command.envs([("CAUSEWAY_IMAGE", IMAGE), ("IDLE", "5s"), ("POOL", "1"), ("MAX_PEERS", "2")]);
+        told(&mut command).unwrap();
+    }
+
+    fn wait_until_well(&self) {
+        let filter = ["ps", "--filter", "health=healthy", "--format", "{{.Names}}"];
+        let mut well = String::new();
+        for service in ["consul", "traefik", "bridge", "dispatcher"] {
+            eventually(&format!("{service} is well, beside {well}"), || {
+                well = self.0.docker(&filter);
+                well.contains(&format!("{STACK}_{service}.")).then_some(())
+            });
+        }
+    }
+
+    /// What a command answers in the container of a service.
+    pub(super) fn ask(&self, service: &str, arguments: &[&str]) -> String {
+        let container = self.container(service);
+        self.0.docker(&[&["exec", &container, "/causeway"], arguments].concat())
+    }
+
+    /// A kept peer, by its id.
+    pub(super) fn kept(&self, id: &str) -> Value {
+        let status = self.ask("dispatcher", &["dispatcher", "status", "--json"]);
+        let status: Value = serde_json::from_str(&status).unwrap();
+        let kept = status["peers"].as_array().unwrap().iter().find(|kept| kept["id"] == id);
+        kept.unwrap_or_else(|| panic!("no {id} in {status}")).clone()
+    }
+
+    /// Waits until nothing of a peer runs.
+    pub(super) fn wait_asleep(&self, id: &str) {
+        let number = self.kept(id)["number"].to_string();
+        eventually(&format!("{id} sleeps"), || {
+            let sleeps = self.kept(id)["state"] == "asleep";
+            let runs = self.0.list("ps", &format!("causeway.number={number}"));
+            (sleeps && runs.is_empty()).then_some(())
+        });
+    }
+
+    /// Docker's socket is the dispatcher's alone, and nobody runs with more than it needs.
+    pub(super) fn assert_closed(&self) {
+        for service in ["consul", "traefik", "bridge", "dispatcher"] {
+            let spec = self.0.spec(&format!("{STACK}_{service}")).unwrap();
+            let container = &spec["TaskTemplate"]["ContainerSpec"];
+            let has_socket = container["Mounts"].to_string().contains(SOCKET);
+            assert_eq!(has_socket, service == "dispatcher", "{container}");
+            if ["bridge", "dispatcher"].contains(&service) {
+                assert!(
+                    container["ReadOnly"] == true && container["CapabilityDrop"][0] == "ALL",
+                    "{container}"
+                );
+            }
+        }
+        let networks =
+            self.0.docker(&["network", "ls", "--filter", "driver=overlay", "--format", "{{.Name}}"]);
+        assert!(networks.lines().any(|name| name == OVERLAY), "{networks}");
+    }
+
+    fn container(&self, service: &str) -> String {
+        let label = format!("com.docker.swarm.service.name={STACK}_{service}");
+        let containers = self.0.list("ps", &label);
+        containers.into_iter().next().unwrap_or_else(|| panic!("{service} does not run"))
+    }
+}
+
+impl Drop for Stack<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let tell = |arguments: &[&str]| {
+                let mut command = Command::new("docker");
+                let output = command.args(arguments).env("DOCKER_HOST", self.0.url()).output();
+                let said = output.map(|output| [output.stdout, output.stderr].concat()).unwrap_or_default();
+                eprintln!("--- docker {}:\n{}", arguments.join(" "), String::from_utf8_lossy(&said));
+            };
+            tell(&["service", "ls"]);
+            for service in ["consul", "traefik", "bridge", "dispatcher"] {
+                tell(&["service", "ps", "--no-trunc", &format!("{STACK}_{service}")]);
+                tell(&["service", "logs", "--tail", "15", &format!("{STACK}_{service}")]);
+            }
+        }
+    }
+}
