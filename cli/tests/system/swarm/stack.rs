@@ -19,6 +19,11 @@ const OTHERS: [(&str, &str, &str); 2] = [
     ("hashicorp/consul:1.20", "consul", "/bin/consul"),
     ("traefik:v3.7", "traefik", "/usr/local/bin/traefik"),
 ];
+/// The services of the file that are not ours, and those that are.
+const THEIRS: [&str; 2] = ["consul", "traefik"];
+const OURS: [&str; 2] = ["bridge", "dispatcher"];
+/// What the next version is called.
+const NEXT: &str = "causeway-under-test:next";
 /// What the dispatcher alone may have.
 const SOCKET: &str = "/var/run/docker.sock";
 
@@ -42,31 +47,44 @@ impl<'a> Stack<'a> {
             told(Command::new("sh").args(["-c", &script]).env("DOCKER_HOST", engine.url())).unwrap();
         }
         let stack = Self(engine);
-        stack.deploy_file();
-        stack.wait_until_well();
+        stack.deploy_file(IMAGE);
+        THEIRS.into_iter().chain(OURS).for_each(|service| stack.wait_until_well(service, ""));
         Some(stack)
     }
 
-    fn deploy_file(&self) {
+    /// Deploys the same with another image of ours. Gives that while it is under way, once the dispatcher is the new one.
+    pub(super) fn upgrade(&self) -> &'static str {
+        self.0.docker(&["tag", IMAGE, NEXT]);
+        self.deploy_file(NEXT);
+        self.wait_until_well("dispatcher", NEXT);
+        NEXT
+    }
+
+    fn deploy_file(&self, image: &str) {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("deploy/stack.yaml");
         let mut command = Command::new("docker");
         // No registry can be asked which image a name means.
         command.args(["stack", "deploy", "--resolve-image", "never", "--compose-file"]).arg(file).arg(STACK);
         command.env("DOCKER_HOST", self.0.url()).env("DOCKER_SOCKET", self.0.socket());
         command.env("DOCKER_GROUP", self.0.group()).env("DOMAIN", DOMAIN).env("CERT_RESOLVER", "");
-        command.envs([("CAUSEWAY_IMAGE", IMAGE), ("IDLE", "5s"), ("POOL", "1"), ("MAX_PEERS", "2")]);
+        command.envs([("CAUSEWAY_IMAGE", image), ("IDLE", "5s"), ("POOL", "1"), ("MAX_PEERS", "2")]);
         told(&mut command).unwrap();
     }
 
-    fn wait_until_well(&self) {
-        let filter = ["ps", "--filter", "health=healthy", "--format", "{{.Names}}"];
-        let mut well = String::new();
-        for service in ["consul", "traefik", "bridge", "dispatcher"] {
-            eventually(&format!("{service} is well, beside {well}"), || {
-                well = self.0.docker(&filter);
-                well.contains(&format!("{STACK}_{service}.")).then_some(())
-            });
-        }
+    /// Waits until a service is well, in a container of that image.
+    pub(super) fn wait_until_well(&self, service: &str, image: &str) {
+        let format = ["ps", "--filter", "health=healthy", "--format", "{{.Names}} {{.Image}}"];
+        let name = format!("{STACK}_{service}.");
+        eventually(&format!("{service} is well with {image}"), || {
+            let is_it = |line: &&str| line.starts_with(&name) && line.ends_with(image);
+            self.0.docker(&format).lines().find(is_it).map(drop)
+        });
+    }
+
+    /// The image in which a kept peer runs.
+    pub(super) fn image_of(&self, id: &str) -> String {
+        let label = format!("label=causeway.number={}", self.kept(id)["number"]);
+        self.0.docker(&["ps", "--filter", &label, "--format", "{{.Image}}"])
     }
 
     /// What a command answers in the container of a service.
@@ -95,12 +113,12 @@ impl<'a> Stack<'a> {
 
     /// Docker's socket is the dispatcher's alone, and nobody runs with more than it needs.
     pub(super) fn assert_closed(&self) {
-        for service in ["consul", "traefik", "bridge", "dispatcher"] {
+        for service in THEIRS.into_iter().chain(OURS) {
             let spec = self.0.spec(&format!("{STACK}_{service}")).unwrap();
             let container = &spec["TaskTemplate"]["ContainerSpec"];
             let has_socket = container["Mounts"].to_string().contains(SOCKET);
             assert_eq!(has_socket, service == "dispatcher", "{container}");
-            if ["bridge", "dispatcher"].contains(&service) {
+            if OURS.contains(&service) {
                 assert!(
                     container["ReadOnly"] == true && container["CapabilityDrop"][0] == "ALL",
                     "{container}"
@@ -129,7 +147,7 @@ impl Drop for Stack<'_> {
                 eprintln!("--- docker {}:\n{}", arguments.join(" "), String::from_utf8_lossy(&said));
             };
             tell(&["service", "ls"]);
-            for service in ["consul", "traefik", "bridge", "dispatcher"] {
+            for service in THEIRS.into_iter().chain(OURS) {
                 tell(&["service", "ps", "--no-trunc", &format!("{STACK}_{service}")]);
                 tell(&["service", "logs", "--tail", "15", &format!("{STACK}_{service}")]);
             }
