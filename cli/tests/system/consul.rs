@@ -7,6 +7,7 @@ mod finding;
 mod routing;
 mod sharing;
 mod traefik;
+mod turns;
 
 pub(crate) use agent::fetched;
 use serde_json::Value;

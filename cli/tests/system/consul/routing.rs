@@ -28,7 +28,7 @@ pub(super) struct Place {
 
 /// A person at that place.
 #[derive(Default)]
-struct Guest {
+pub(super) struct Guest {
     cookie: Option<String>,
     session: Option<String>,
 }
@@ -93,7 +93,7 @@ impl Place {
 
 impl Guest {
     /// Presses the button, at the port of Traefik or of the dispatcher; where the browser is sent.
-    fn log_in(&mut self, port: u16) -> String {
+    pub(super) fn log_in(&mut self, port: u16) -> String {
         eventually("somebody is let in", || {
             let mut headers = vec![OF_THE_PAGE.to_owned()];
             headers.extend(self.cookie.iter().map(|cookie| format!("cookie: {cookie}")));
@@ -104,7 +104,7 @@ impl Guest {
     }
 
     /// Follows the redirect.
-    fn follow(&mut self, port: u16, go: &str) -> Heard {
+    pub(super) fn follow(&mut self, port: u16, go: &str) -> Heard {
         let (host, path) = go.strip_prefix("https://").and_then(|it| it.split_once('/')).expect("an address");
         let heard = request(port, &format!("GET /{path}"), host, &[]).unwrap();
         self.session = heard.cookie();
@@ -112,7 +112,7 @@ impl Guest {
     }
 
     /// What a path of a peer's page says.
-    fn page(&self, port: u16, node: &str, path: &str) -> Heard {
+    pub(super) fn page(&self, port: u16, node: &str, path: &str) -> Heard {
         let headers: Vec<_> = self.session.iter().map(|session| format!("cookie: {session}")).collect();
         request(port, &format!("GET {path}"), &host_of(node), &headers).unwrap()
     }
@@ -123,12 +123,12 @@ fn host_of(node: &str) -> String {
 }
 
 /// The peer to which a browser is sent.
-fn node_of(go: &str) -> String {
+pub(super) fn node_of(go: &str) -> String {
     let host = go.strip_prefix("https://").expect("the domain is behind TLS");
     host.split('.').next().expect("there is a first part").to_owned()
 }
 
-fn is_open(page: &Heard) -> bool {
+pub(super) fn is_open(page: &Heard) -> bool {
     page.status == 200 && page.body.contains("id=\"people\"")
 }
 

@@ -66,6 +66,13 @@ impl Traefik {
         request(self.inside, &asked, "127.0.0.1", &[]).is_ok_and(|heard| heard.status == 200)
     }
 
+    /// Between how many servers it chooses for a service of this name.
+    pub(crate) fn servers(&self, name: &str) -> usize {
+        let asked = format!("GET /api/http/services/{name}@consulcatalog");
+        let Ok(heard) = request(self.inside, &asked, "127.0.0.1", &[]) else { return 0 };
+        heard.json()["loadBalancer"]["servers"].as_array().map_or(0, Vec::len)
+    }
+
     /// What it said.
     fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
