@@ -52,7 +52,7 @@ impl Agent {
         let port = free_port();
         let process = run(&program, port, configuration);
         let (configuration, token) = (configuration.to_owned(), token.to_owned());
-        let agent = Self { program, port, configuration, token, process };
+        let mut agent = Self { program, port, configuration, token, process };
         agent.wait();
         Some(agent)
     }
@@ -83,11 +83,15 @@ impl Agent {
         exchange(self.address(), (method, path), &headers, body).unwrap_or_default()
     }
 
-    fn wait(&self) {
+    /// One that has ended found a port taken: by somebody who asked for any, a moment after this test did.
+    fn wait(&mut self) {
         let deadline = Instant::now() + GENEROUS;
         // Its own node is registered once it leads itself.
         while !self.ask("GET", "/v1/catalog/nodes", "").contains("\"Node\"") {
             assert!(Instant::now() < deadline, "Consul did not start");
+            if self.process.try_wait().expect("it is this test's own process").is_some() {
+                self.process = run(&self.program, self.port, &self.configuration);
+            }
             thread::sleep(PAUSE);
         }
     }

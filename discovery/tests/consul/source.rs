@@ -1,6 +1,9 @@
 //! Nodes that find each other by Consul alone.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    time::Duration,
+};
 
 use discovery::{GoneReason, consul::catalog, source::consul::Consul};
 use identity::{Network, NetworkId, NodeId};
@@ -32,11 +35,14 @@ pub(crate) fn start_at(plan: Plan, url: &str) -> Node {
     node
 }
 
+/// An agent that could not tell the catalog of a change, as on a busy machine, does so a minute later.
+const CATALOG_LIMIT: Duration = Duration::from_secs(180);
+
 /// Waits until these nodes, and no others, are in the catalog and well.
 async fn listed(agent: &Agent, mut nodes: Vec<NodeId>) {
     nodes.sort();
     let client = client(&agent.url());
-    let seen = tokio::time::timeout(LIMIT, async {
+    let seen = tokio::time::timeout(CATALOG_LIMIT, async {
         loop {
             let found = client.healthy(catalog::NODES, None).await.unwrap();
             let read = |instance| catalog::ListedNode::read(instance).unwrap().id;
@@ -45,7 +51,7 @@ async fn listed(agent: &Agent, mut nodes: Vec<NodeId>) {
             if ids == nodes {
                 return;
             }
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     });
     seen.await.unwrap_or_else(|_| panic!("the catalog never had just {nodes:?}"));
@@ -137,7 +143,7 @@ async fn a_change_of_what_a_node_says_is_told() {
             if found.iter().any(|it| it.port == 4_711 && it.meta.get("network-id") == Some(&id.to_string())) {
                 return;
             }
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     tokio::time::timeout(LIMIT, told).await.unwrap();
