@@ -3,6 +3,7 @@
 
 use std::{
     fs, io,
+    os::unix::fs::PermissionsExt as _,
     path::Path,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -24,6 +25,8 @@ const KEY: usize = 32;
 const NONCE: usize = 24;
 /// Bytes of a person's name.
 const USER: usize = 16;
+/// Where containers find their secrets. Docker makes them readable to all users of the container, which are one.
+const SECRETS: &str = "/run/secrets";
 /// Stands before the peer's id, where there is one.
 const BEFORE_PEER: char = ' ';
 
@@ -84,6 +87,7 @@ impl Keys {
             }
             Err(error) => return Err(StartError::io(path)(error)),
         };
+        refuse_if_open(path)?;
         let wrong = || StartError::Keys {
             path: path.to_owned(),
             what: "each line must be a key of 64 hexadecimal digits, such as `openssl rand -hex 32` prints"
@@ -142,6 +146,18 @@ impl Keys {
     }
 }
 
+/// Whoever reads the keys is anybody here.
+fn refuse_if_open(path: &Path) -> Result<(), StartError> {
+    let mode = fs::metadata(path).map_err(StartError::io(path))?.permissions().mode();
+    if mode & 0o077 == 0 || path.starts_with(SECRETS) {
+        return Ok(());
+    }
+    let what =
+        "others on this machine can read it: `chmod 600` it, and put new keys in it if somebody may have"
+            .into();
+    Err(StartError::Keys { path: path.to_owned(), what })
+}
+
 fn seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
@@ -181,14 +197,26 @@ mod tests {
         let now = SystemTime::now();
         let (old, new) = ("11".repeat(32), "22".repeat(32));
         let person = Keys::new_person();
-        fs::write(&path, &old).unwrap();
+        let store = |text: &str| runtime::replace_file(&path, text.as_bytes()).unwrap();
+        store(&old);
         let cookie = Keys::load(Some(&path), folder.path()).unwrap().seal(Purpose::Cookie, &person, now);
-        fs::write(&path, format!("{new}\n{old}\n")).unwrap();
+        store(&format!("{new}\n{old}\n"));
         let both = Keys::load(Some(&path), folder.path()).unwrap();
         assert_eq!(both.open(Purpose::Cookie, &cookie, now), Some(person));
-        fs::write(&path, "short").unwrap();
+        store("short");
         assert!(Keys::load(Some(&path), folder.path()).is_err());
-        fs::write(&path, "").unwrap();
+        store("");
         assert!(Keys::load(Some(&path), folder.path()).is_err());
+    }
+
+    #[test]
+    fn keys_that_others_can_read_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("shared");
+        runtime::replace_file(&path, "11".repeat(32).as_bytes()).unwrap();
+        assert!(Keys::load(Some(&path), folder.path()).is_ok());
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        let refused = Keys::load(Some(&path), folder.path()).unwrap_err().to_string();
+        assert!(refused.contains("chmod 600"), "{refused}");
     }
 }

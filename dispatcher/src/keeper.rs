@@ -175,6 +175,7 @@ impl Keeper {
             Done::Removed(number, outcome) => self.on_removed(number, outcome),
             Done::Claimed(number, outcome) => self.on_claimed(number, outcome).await,
             Done::Looked(number, outcome) => self.on_looked(number, outcome).await,
+            Done::Withdrawn(number, outcome) => self.on_withdrawn(number, outcome).await,
             Done::Vacant(found) => self.on_vacant(found).await,
             Done::Recognised(user, outcome) => self.on_recognised(user, outcome).await,
         }

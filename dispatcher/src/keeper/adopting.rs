@@ -13,7 +13,20 @@ use super::{
     Absent, Done, Entry, Keeper, Look, Phase,
     entering::{cannot_write, refused},
 };
-use crate::{backend::Running, cookie::Person, fellows::Reached, limits::TRY_TAKEN_AFTER};
+use crate::{
+    backend::Running,
+    claims::{self, NotClaimed},
+    cookie::Person,
+    fellows::Reached,
+    ledger::now_s,
+    limits::TRY_TAKEN_AFTER,
+    register::Holder,
+};
+
+/// Why a vacant peer is removed.
+const MORE_THAN_WANTED: &str = "more are ready than are wanted";
+/// Who claims a peer that is about to be removed.
+const NOBODY: &str = "nobody";
 
 impl Keeper {
     /// Looks for vacant peers of fellows, for those who wait while none of ours is ready.
@@ -134,6 +147,33 @@ impl Keeper {
             }
         }
         Box::pin(self.serve_line()).await;
+    }
+
+    /// Removes a peer of ours that is nobody's. A fellow may have given it out this moment: so it is claimed first.
+    pub(super) async fn withdraw(&mut self, number: u64) {
+        let Some(Phase::Running(running, _)) = self.phases.get(&number) else { return };
+        if self.fellows.is_empty() {
+            self.delete(number, MORE_THAN_WANTED).await;
+            return;
+        }
+        self.lent.insert(number);
+        let (own, running) = (self.own.clone(), *running);
+        let (user, claim) = (NOBODY.to_owned(), rand::random());
+        let holder = Holder { user, claim, redeemed: false, since_s: now_s() };
+        self.report(async move { Done::Withdrawn(number, claims::claim(&own, &running, &holder).await) });
+    }
+
+    pub(super) async fn on_withdrawn(&mut self, number: u64, outcome: Result<(), NotClaimed>) {
+        match outcome {
+            Ok(()) => drop(self.delete(number, MORE_THAN_WANTED).await),
+            Err(why) => {
+                tracing::debug!(number, ?why, "a vacant peer is not removed");
+                // A look will tell whose it is.
+                if let Some(Phase::Running(_, look)) = self.phases.get_mut(&number) {
+                    look.next = Instant::now();
+                }
+            }
+        }
     }
 
     /// A look at a peer of ours that is nobody's, as far as is known here.

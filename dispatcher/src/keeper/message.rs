@@ -107,6 +107,8 @@ pub(super) enum Done {
     Removed(u64, Result<(), String>),
     Claimed(u64, Result<(), NotClaimed>),
     Looked(u64, Result<HolderResponse, String>),
+    /// A vacant peer was claimed, to be removed.
+    Withdrawn(u64, Result<(), NotClaimed>),
     /// Peers of fellows that are nobody's.
     Vacant(Vec<NodeId>),
     /// What a peer said of which a person's cookie says that it is theirs.

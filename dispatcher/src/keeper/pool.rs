@@ -33,7 +33,7 @@ impl Keeper {
         if self.ready() > self.config.pool + self.line.len()
             && let Some(number) = self.vacant().last().copied()
         {
-            self.delete(number, "more are ready than are wanted").await;
+            self.withdraw(number).await;
         }
     }
 
@@ -105,7 +105,9 @@ impl Keeper {
         self.metrics.failures.inc();
         tracing::warn!(number, why, "a peer did not start");
         self.phases.remove(&number);
-        if is_held {
+        // One that has run may have been given out by a fellow since it was seen last.
+        let may_be_held = kept.node.is_some() && !self.fellows.is_empty();
+        if is_held || may_be_held {
             self.refuse(number, &refused(&format!("your peer does not start: {why}")));
             // Whoever keeps it has the trouble.
             if !adopted {

@@ -10,7 +10,7 @@ use std::{
 use crate::support::{Lobby, Seed, Visitor, eventually, eventually_within, visitor::node_of};
 
 /// Kills, some of them twice.
-const ROUNDS: u64 = 20;
+const ROUNDS: u64 = 30;
 const POOL: usize = 2;
 /// The longest that a login is under way before a kill, and that a start is before a second one.
 const LONGEST_CALM: Duration = Duration::from_millis(400);

@@ -1,6 +1,8 @@
 //! What an operator sees and does, with right and wrong input.
 
-use std::{collections::HashSet, net::TcpListener, path::Path};
+use std::{
+    collections::HashSet, fs::Permissions, net::TcpListener, os::unix::fs::PermissionsExt as _, path::Path,
+};
 
 use crate::{
     commands::{FAILED, NOT_FOUND, NOT_RUNNING, OK, USAGE, assert_answer, assert_fields},
@@ -138,11 +140,13 @@ fn a_dispatcher_that_cannot_be_asked_or_started_says_why() {
     let keys = folder.path().join("keys");
     std::fs::write(&keys, "short\n").unwrap();
     let with_keys = ["--listen", "127.0.0.1:0", "--keys", keys.to_str().unwrap()];
-    assert_answer(
-        &start(folder.path(), &[&with_keys, &data[..]].concat()),
-        FAILED,
-        &["64 hexadecimal digits"],
-    );
+    let start_with_keys = || start(folder.path(), &[&with_keys, &data[..]].concat());
+    std::fs::set_permissions(&keys, Permissions::from_mode(0o644)).unwrap();
+    assert_answer(&start_with_keys(), FAILED, &["chmod 600"]);
+    std::fs::set_permissions(&keys, Permissions::from_mode(0o600)).unwrap();
+    assert_answer(&start_with_keys(), FAILED, &["64 hexadecimal digits"]);
+    let consul = ["--catalog", "consul", "--listen", "127.0.0.1:0"];
+    assert_answer(&start(folder.path(), &consul), USAGE, &["--consul and --domain"]);
 }
 
 #[test]

@@ -2,8 +2,9 @@
 //! when a test is over.
 
 use std::{
-    fs,
+    fs::{self, Permissions},
     net::UdpSocket,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     thread,
 };
@@ -49,6 +50,7 @@ impl Lobby {
             let folder = TempDir::new().expect("there is room");
             let keys = folder.path().join("shared");
             fs::write(&keys, "0123456789abcdef".repeat(4)).expect("there is room");
+            fs::set_permissions(&keys, Permissions::from_mode(0o600)).expect("it is ours");
             let keys = keys.to_string_lossy();
             let dispatcher = Node::unsaid("dispatcher", "lobby", folder.path())
                 .with(&["--name", "lobby", "--network", &network, "--discovery-port", &discovery])
