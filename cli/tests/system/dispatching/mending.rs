@@ -73,7 +73,12 @@ fn a_peer_that_still_starts_when_the_dispatcher_ends_is_waited_for_by_the_next_o
     lobby.dispatcher.start_again();
     lobby.wait_count("starting", 1);
     signal(starting, Signal::CONT);
+    eventually("the one that was waited for is vacant", || {
+        lobby.kept().iter().any(|peer| peer["number"] == 1 && peer["state"] == "vacant").then_some(())
+    });
+    // While it rested another one may have been made in its place, which is not needed any more.
     lobby.wait_vacant(1);
+    eventually("no other process is left", || (lobby.processes().len() == 1).then_some(()));
     assert_eq!(lobby.processes(), [(1, starting)]);
 }
 
