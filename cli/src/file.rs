@@ -10,6 +10,7 @@ use std::{
 
 use anyhow::Context as _;
 use discovery::consul::ConsulUrl;
+use dispatcher::TrustedProxy;
 use gateway::Congestion;
 use identity::NodeId;
 use serde::Deserialize;
@@ -50,9 +51,9 @@ pub(crate) struct BridgeTable {
     #[serde(deserialize_with = "parsed")]
     pub(crate) listen: Option<Listen>,
     pub(crate) link: Vec<String>,
-    #[serde(deserialize_with = "node_ids")]
+    #[serde(deserialize_with = "list")]
     pub(crate) trust: Vec<NodeId>,
-    #[serde(deserialize_with = "node_ids")]
+    #[serde(deserialize_with = "list")]
     pub(crate) operator: Vec<NodeId>,
     pub(crate) proxy_port: Option<u16>,
     pub(crate) control_port: Option<u16>,
@@ -87,7 +88,7 @@ pub(crate) struct PeerTable {
     pub(crate) peer: Vec<String>,
     #[serde(deserialize_with = "parsed")]
     pub(crate) ui: Option<Ui>,
-    #[serde(deserialize_with = "node_ids")]
+    #[serde(deserialize_with = "list")]
     pub(crate) obey: Vec<NodeId>,
     #[serde(deserialize_with = "parsed")]
     pub(crate) login: Option<Url>,
@@ -121,8 +122,10 @@ pub(crate) struct DispatcherTable {
     #[serde(deserialize_with = "parsed")]
     pub(crate) forget: Option<Retain>,
     pub(crate) logins_per_minute: Option<u32>,
+    #[serde(deserialize_with = "list")]
+    pub(crate) trusted_proxy: Vec<TrustedProxy>,
     pub(crate) bridge: Vec<String>,
-    #[serde(deserialize_with = "node_ids")]
+    #[serde(deserialize_with = "list")]
     pub(crate) fellow: Vec<NodeId>,
     pub(crate) catalog: Option<Catalog>,
     pub(crate) peer_listen: Option<IpAddr>,
@@ -155,7 +158,11 @@ where
     text.parse().map(Some).map_err(serde::de::Error::custom)
 }
 
-fn node_ids<'de, D: serde::Deserializer<'de>>(source: D) -> Result<Vec<NodeId>, D::Error> {
+fn list<'de, D, T>(source: D) -> Result<Vec<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: FromStr<Err: Display>,
+{
     let texts = Vec::<String>::deserialize(source)?;
     texts.iter().map(|text| text.parse().map_err(serde::de::Error::custom)).collect()
 }

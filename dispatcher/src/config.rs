@@ -9,6 +9,8 @@ use std::{
 use discovery::{MulticastSettings, Target, consul::ConsulSettings};
 use identity::NodeId;
 
+use crate::proxies::TrustedProxy;
+
 /// Where the page for whoever runs the dispatcher is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AdminPage {
@@ -52,6 +54,8 @@ pub struct DispatcherConfig {
     pub forget: Duration,
     /// Logins of one address in a minute; 0: as many as it likes.
     pub logins_per_minute: u32,
+    /// Proxies in front of the page that say truly from which address somebody comes.
+    pub trusted_proxies: Vec<TrustedProxy>,
     /// Where to serve metrics and health over HTTP; `None`: nowhere.
     pub metrics: Option<SocketAddr>,
     /// The network of its peers, and how it takes part in it.
@@ -133,6 +137,7 @@ impl DispatcherConfig {
             idle: Duration::from_secs(3600),
             forget: Duration::from_secs(90 * 24 * 3600),
             logins_per_minute: 30,
+            trusted_proxies: Vec::new(),
             metrics: None,
             membership: Membership {
                 network,

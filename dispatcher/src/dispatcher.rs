@@ -101,6 +101,7 @@ impl Dispatcher {
             own,
             address,
             pace: Pace::new(config.logins_per_minute),
+            proxies: config.trusted_proxies.clone().into(),
             pass_on: PassOn::new(group.clone()),
             metrics,
             forget: days(config.forget).into(),

@@ -20,6 +20,7 @@
 //! | `claims` | what is asked of a peer |
 //! | `cookie` | who a browser belongs to |
 //! | `web` | the page, the login, and the pages of the peers |
+//! | `proxies` | who asks, by the word of a proxy in front |
 //! | `admin` | the page for whoever runs it |
 //! | `control` | the local control socket |
 //! | [`limits`] | every bound |
@@ -48,6 +49,7 @@ mod ledger;
 pub mod limits;
 mod metrics;
 mod network;
+mod proxies;
 mod register;
 mod route;
 mod web;
@@ -55,3 +57,4 @@ mod web;
 pub use config::{AdminPage, CatalogKind, DispatcherConfig, Membership, Place, SwarmConfig};
 pub use dispatcher::Dispatcher;
 pub use error::StartError;
+pub use proxies::{NoSuchProxy, TrustedProxy};

@@ -24,7 +24,9 @@ use runtime::{
 use tokio::{net::TcpListener, sync::mpsc};
 
 pub(crate) use self::{pace::Pace, pass_on::PassOn};
-use crate::{cookie::Keys, keeper::Command, limits::MAX_CONNECTIONS, metrics::Metrics};
+use crate::{
+    cookie::Keys, keeper::Command, limits::MAX_CONNECTIONS, metrics::Metrics, proxies::TrustedProxy,
+};
 
 /// What the routes share. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -34,6 +36,8 @@ pub(crate) struct Web {
     pub(crate) own: Identity,
     pub(crate) address: Address,
     pub(crate) pace: Pace,
+    /// Whose word counts for who asks.
+    pub(crate) proxies: Arc<[TrustedProxy]>,
     pub(crate) pass_on: PassOn,
     pub(crate) metrics: Metrics,
     /// After how long a peer that is not visited is removed, in words.

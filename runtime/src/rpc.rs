@@ -18,5 +18,6 @@ pub use channel::{ConnectError, connect_plain, connect_tls, connect_unix, in_pro
 pub use connection::PeerInfo;
 pub use guard::Guarded;
 pub use incoming::{AcceptLimits, Incoming, accept, tcp_incoming, tls_incoming, unix_incoming};
+pub use places::holder;
 pub use reflection::Services;
 pub use server::{serve, server};

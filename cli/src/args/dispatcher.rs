@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
+use dispatcher::TrustedProxy;
 use identity::NodeId;
 
 use super::{
@@ -120,6 +121,15 @@ pub(crate) struct DispatcherArgs {
     /// Logins of new people from one address in a minute; 0: as many as come (default: 30)
     #[arg(long, env = "CAUSEWAY_LOGINS_PER_MINUTE", value_name = "N")]
     pub(crate) logins_per_minute: Option<u32>,
+    /// A proxy in front of the page, or the network of several: the last address in its X-Forwarded-For that is no such proxy
+    /// is the one from which somebody comes; from everybody else that header counts for nothing; repeatable (default: none)
+    #[arg(
+        long = "trusted-proxy",
+        env = "CAUSEWAY_TRUSTED_PROXY",
+        value_name = "ADDR|CIDR",
+        value_delimiter = ','
+    )]
+    pub(crate) trusted_proxies: Vec<TrustedProxy>,
     /// The id of another dispatcher, in the same network: each of the two may give out peers of the other, and gets people of
     /// the other to theirs; they share --keys, and name each other; repeatable
     #[arg(long = "fellow", env = "CAUSEWAY_FELLOW", value_name = "NODEID", value_delimiter = ',')]

@@ -49,6 +49,7 @@ pub(crate) fn dispatcher(args: DispatcherArgs, file: DispatcherTable) -> anyhow:
     config.forget = args.forget.or(file.forget).map_or(config.forget, |forget| forget.0);
     config.logins_per_minute =
         args.logins_per_minute.or(file.logins_per_minute).unwrap_or(config.logins_per_minute);
+    config.trusted_proxies = first(args.trusted_proxies, file.trusted_proxy);
     config.metrics = args.metrics_listen.or(file.metrics_listen);
     let bridges = first(args.bridges, file.bridge);
     config.membership.bridges = targets(&bridges)?;

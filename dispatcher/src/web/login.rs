@@ -25,6 +25,7 @@ use crate::{
     cookie::{Keys, Person, Purpose},
     keeper::{Command, Entry},
     limits::{COOKIE_LIFETIME, ENTER_TIMEOUT, MAX_COOKIE_BYTES},
+    proxies::who_asks,
 };
 
 const NAME: &str = "causeway_login";
@@ -62,7 +63,8 @@ async fn login(
     }
     let known = person_of(&web, &headers);
     // Who is known may ask as often as it takes; making new ones is what costs.
-    if known.is_none() && !web.pace.admits(from.ip(), Instant::now()) {
+    let address = || who_asks(&web.proxies, from.ip(), &headers);
+    if known.is_none() && !web.pace.admits(address(), Instant::now()) {
         web.metrics.limited.inc();
         let why = "too many logins from your address; this page tries again by itself";
         return later(StatusCode::TOO_MANY_REQUESTS, why, 10);

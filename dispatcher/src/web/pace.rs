@@ -7,7 +7,7 @@ use std::{
     time::Instant,
 };
 
-use runtime::TokenBucket;
+use runtime::{TokenBucket, rpc::holder};
 
 use crate::limits::MAX_LOGIN_ADDRESSES;
 
@@ -24,7 +24,7 @@ impl Pace {
         Self { per_minute, buckets: Arc::default() }
     }
 
-    /// Whether this address may log in now.
+    /// Whether this address may log in now. Those of one IPv6 subnet count together.
     pub(crate) fn admits(&self, address: IpAddr, now: Instant) -> bool {
         if self.per_minute == 0 {
             return true;
@@ -33,6 +33,7 @@ impl Pace {
         if buckets.len() >= MAX_LOGIN_ADDRESSES {
             buckets.retain(|_, bucket| !bucket.is_full(now));
         }
+        let address = holder(address);
         let is_room = buckets.len() < MAX_LOGIN_ADDRESSES || buckets.contains_key(&Some(address));
         let rate = f64::from(self.per_minute);
         let bucket = buckets.entry(is_room.then_some(address));
@@ -53,6 +54,9 @@ mod tests {
         assert!(pace.admits(one, now) && pace.admits(one, now) && !pace.admits(one, now));
         assert!(pace.admits(other, now));
         assert!(pace.admits(one, now + Duration::from_secs(30)));
+        let of_subnet = |host: &str| format!("2001:db8::{host}").parse().unwrap();
+        assert!(pace.admits(of_subnet("1"), now) && pace.admits(of_subnet("2"), now));
+        assert!(!pace.admits(of_subnet("ffff:1"), now));
         assert!((0..100).all(|_| Pace::new(0).admits(one, now)));
     }
 

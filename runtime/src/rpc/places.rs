@@ -34,8 +34,8 @@ impl Places {
     }
 }
 
-/// Whoever has one IPv6 address has the 2^64 of its subnet (RFC 6177), so these count as one.
-fn holder(address: IpAddr) -> IpAddr {
+/// For whom an address is counted. Whoever has one IPv6 address has the 2^64 of its subnet (RFC 6177), so these count as one.
+pub fn holder(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(six) => Ipv6Addr::from_bits(six.to_bits() >> 64 << 64).into(),
         four @ IpAddr::V4(_) => four,

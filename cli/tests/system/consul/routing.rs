@@ -1,13 +1,13 @@
 //! Browsers that come by Traefik, without the browser.
 
-use std::time::Instant;
+use std::{net::Ipv4Addr, time::Instant};
 
 use serde_json::Value;
 
 use super::{agent::Agent, read, traefik::Traefik};
 use crate::support::{
     Lobby, eventually, kill, text,
-    visitor::{Heard, OF_THE_PAGE, request},
+    visitor::{Heard, OF_THE_PAGE, connect_from, request, request_over},
 };
 
 pub(super) const DOMAIN: &str = "chat.test";
@@ -250,4 +250,19 @@ fn how_long_a_new_route_takes_is_printed() {
         place.wait_route(&node.0);
         println!("{looking:?}: routable {:?} after it was registered", registered.elapsed());
     }
+}
+
+#[test]
+fn whoever_comes_by_traefik_has_the_rate_of_their_own_address() {
+    let arguments = ["--logins-per-minute", "1", "--trusted-proxy", "127.0.0.1"];
+    let Some(place) = Place::start("rates", WATCHING, &arguments) else { return };
+    let status = |last: u8, said: &str| {
+        let stream = connect_from(Ipv4Addr::new(127, 0, 0, last), place.traefik.port).unwrap();
+        let headers = [OF_THE_PAGE.to_owned(), format!("x-forwarded-for: {said}")];
+        request_over(stream, "POST /api/login", DOMAIN, &headers).unwrap().status
+    };
+    assert_eq!(status(2, "198.51.100.7"), 200);
+    assert_eq!(status(2, "198.51.100.8"), 429, "what it says of itself changes nothing");
+    assert_eq!(status(3, "198.51.100.7"), 200, "another address is another one");
+    assert_eq!(status(3, "127.0.0.1"), 429);
 }

@@ -137,6 +137,7 @@ fn a_dispatcher_that_cannot_be_asked_or_started_says_why() {
     assert_answer(&start(folder.path(), &["--idle", "10ms"]), USAGE, &["--idle must be at least a second"]);
     assert_answer(&start(folder.path(), &["--listen", "nowhere"]), USAGE, &["--listen"]);
     assert_answer(&start(folder.path(), &["--bridge", "nonsense"]), USAGE, &["nonsense"]);
+    assert_answer(&start(folder.path(), &["--trusted-proxy", "traefik"]), USAGE, &["such as 10.0.1.0/24"]);
     let keys = folder.path().join("keys");
     std::fs::write(&keys, "short\n").unwrap();
     let with_keys = ["--listen", "127.0.0.1:0", "--keys", keys.to_str().unwrap()];

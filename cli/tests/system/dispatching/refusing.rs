@@ -112,6 +112,45 @@ fn an_address_that_makes_too_many_logins_is_told_when_to_come_again() {
     }
 }
 
+/// What somebody new is answered, of whom this is said to be the way.
+fn come_by(port: u16, forwarded: &[&str]) -> Heard {
+    let mut headers = vec![OF_THE_PAGE.to_owned()];
+    headers.extend(forwarded.iter().map(|addresses| format!("x-forwarded-for: {addresses}")));
+    request(port, "POST /api/login", &format!("localhost:{port}"), &headers).unwrap()
+}
+
+#[test]
+fn behind_a_trusted_proxy_each_address_has_its_own_rate_whatever_it_says_of_itself() {
+    let trusted = ["--trusted-proxy", "127.0.0.1", "--trusted-proxy", "10.0.1.0/24"];
+    let lobby = Lobby::start("forwarded", &[&["--logins-per-minute", "1"], &trusted[..]].concat());
+    let port = lobby.port();
+    assert_eq!(come_by(port, &["203.0.113.5"]).status, 200);
+    assert_refused(&come_by(port, &["203.0.113.5"]), 429, "too many logins from your address");
+    assert_eq!(come_by(port, &["203.0.113.6"]).status, 200, "another address is another one");
+    for claimed in ["198.51.100.7, 203.0.113.5", "127.0.0.1,203.0.113.5", "?, , 203.0.113.5, 10.0.1.7"] {
+        assert_refused(&come_by(port, &[claimed]), 429, "");
+        assert_refused(&come_by(port, &["198.51.100.8", claimed]), 429, "");
+    }
+    // Who is not named is the proxy.
+    assert_eq!(come_by(port, &["203.0.113.7, unknown"]).status, 200);
+    for nobody in [&[][..], &["nonsense"], &["203.0.113.8, 127.0.0.1:80"], &["10.0.1.8"]] {
+        assert_refused(&come_by(port, nobody), 429, "");
+    }
+}
+
+#[test]
+fn what_somebody_who_is_no_trusted_proxy_says_of_the_address_changes_nothing() {
+    let elsewhere = ("CAUSEWAY_TRUSTED_PROXY", "10.0.1.0/24,192.0.2.1");
+    for environment in [&[][..], &[elsewhere]] {
+        let lobby = Lobby::start_told("unforwarded", &["--logins-per-minute", "1"], environment);
+        let port = lobby.port();
+        assert_eq!(come_by(port, &["203.0.113.5"]).status, 200);
+        for claimed in ["203.0.113.6", "10.0.1.7", "203.0.113.7, 10.0.1.7"] {
+            assert_refused(&come_by(port, &[claimed]), 429, "");
+        }
+    }
+}
+
 #[test]
 fn a_full_place_says_so_and_those_who_have_a_peer_get_in() {
     let lobby = Lobby::start("full", &["--max-peers", "1", "--pool", "1"]);

@@ -2,10 +2,11 @@
 
 use std::{
     io::{self, Read as _, Write as _},
-    net::{Ipv4Addr, TcpStream},
+    net::{Ipv4Addr, SocketAddrV4, TcpStream},
     time::Duration,
 };
 
+use rustix::net;
 use serde_json::Value;
 
 use super::eventually;
@@ -123,7 +124,24 @@ fn parts(go: &str) -> (u16, &str, &str) {
 
 /// One request to this machine; `what` is its method and path.
 pub(crate) fn request(port: u16, what: &str, host: &str, headers: &[String]) -> io::Result<Heard> {
-    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+    request_over(TcpStream::connect((Ipv4Addr::LOCALHOST, port))?, what, host, headers)
+}
+
+/// A connection to this machine, from one of the many addresses that are its own.
+pub(crate) fn connect_from(address: Ipv4Addr, port: u16) -> io::Result<TcpStream> {
+    let socket = net::socket(net::AddressFamily::INET, net::SocketType::STREAM, None)?;
+    net::bind(&socket, &SocketAddrV4::new(address, 0))?;
+    net::connect(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, port))?;
+    Ok(socket.into())
+}
+
+/// The same over a connection that is there.
+pub(crate) fn request_over(
+    mut stream: TcpStream,
+    what: &str,
+    host: &str,
+    headers: &[String],
+) -> io::Result<Heard> {
     stream.set_read_timeout(Some(TIMEOUT))?;
     let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
     let asked =

@@ -14,7 +14,7 @@ use super::{
     can_run_docker,
     engine::Engine,
     eventually,
-    stack::{DOMAIN, Stack},
+    stack::{DOMAIN, LOGINS, Stack},
 };
 use crate::{
     messenger::{choose, wait_connection, wait_newest, wait_said, write},
@@ -58,9 +58,9 @@ impl Home {
 }
 
 /// A browser on a host of the net, for which `chat.test` and all below it lead to the cloud.
-fn browse(test: &str, world: &World, net: &Lan) -> Option<Browser> {
-    let person = world.host("person");
-    person.plug("eth0", net, &["198.51.100.20/24"]);
+fn browse(test: &str, world: &World, net: &Lan, (name, address): (&str, &str)) -> Option<Browser> {
+    let person = world.host(name);
+    person.plug("eth0", net, &[address]);
     let port = passage(&person, SocketAddr::new(CLOUD.parse().unwrap(), 443));
     let names = [DOMAIN.to_owned(), format!("*.{DOMAIN}")];
     let rules = names.map(|name| format!("MAP {name}:443 127.0.0.1:{port}")).join(", ");
@@ -81,7 +81,7 @@ fn a_person_behind_traefik_and_somebody_at_home_behind_nat_talk_and_a_message_wa
     eprintln!("deployed after {:?}", began.elapsed());
     let home = Home::settle(&world, &net, &stack);
     let (anna, route) = (&home.anna, [home.attic.id(), stack.ask("bridge", &["id"])]);
-    let Some(browser) = browse(test, &world, &net) else { return };
+    let Some(browser) = browse(test, &world, &net, ("person", "198.51.100.20/24")) else { return };
 
     let page = log_in(&browser);
     let node = page["https://".len()..].split('.').next().unwrap().to_owned();
@@ -97,6 +97,8 @@ fn a_person_behind_traefik_and_somebody_at_home_behind_nat_talk_and_a_message_wa
     assert_eq!(known["via"], serde_json::json!(route), "{known}");
     eprintln!("talked after {:?}", began.elapsed());
 
+    let Some(stranger) = browse(test, &world, &net, ("stranger", "198.51.100.21/24")) else { return };
+    each_address_has_a_rate_of_its_own(&browser, &stranger);
     browser.open("about:blank");
     stack.wait_asleep(&node);
     wait_seen(anna, &node, "asleep");
@@ -126,6 +128,17 @@ fn log_in(browser: &Browser) -> String {
     browser.wait_for("location.hostname.length > 52 && document.querySelector('#connection')");
     wait_connection(browser, "live");
     browser.address()
+}
+
+fn each_address_has_a_rate_of_its_own(browser: &Browser, stranger: &Browser) {
+    // As somebody new, who says to come from elsewhere.
+    let ask = "return fetch('/api/login', { method: 'POST', credentials: 'omit', \
+               headers: { 'x-causeway': '1', 'x-forwarded-for': '203.0.113.5' } }).then(it => it.status)";
+    for asker in [browser, stranger] {
+        asker.open(&format!("https://{DOMAIN}/"));
+    }
+    assert!((0..=LOGINS).any(|_| browser.script(ask) == 429));
+    assert_ne!(stranger.script(ask), 429, "another address is another one");
 }
 
 fn wait_seen(by: &Node, id: &str, state: &str) -> serde_json::Value {

@@ -131,6 +131,11 @@ impl Engine {
         said.lines().map(String::from).collect()
     }
 
+    /// The addresses of the overlay.
+    pub(crate) fn subnet(&self) -> String {
+        self.docker(&["network", "inspect", OVERLAY, "--format", "{{(index .IPAM.Config 0).Subnet}}"])
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("unix://{}", self.socket().display())
     }

@@ -24,6 +24,8 @@ const THEIRS: [&str; 2] = ["consul", "traefik"];
 const OURS: [&str; 2] = ["bridge", "dispatcher"];
 /// What the next version is called.
 const NEXT: &str = "causeway-under-test:next";
+/// Logins of new people from one address in a minute.
+pub(super) const LOGINS: usize = 2;
 /// What the dispatcher alone may have.
 const SOCKET: &str = "/var/run/docker.sock";
 
@@ -67,6 +69,7 @@ impl<'a> Stack<'a> {
         command.args(["stack", "deploy", "--resolve-image", "never", "--compose-file"]).arg(file).arg(STACK);
         command.env("DOCKER_HOST", self.0.url()).env("DOCKER_SOCKET", self.0.socket());
         command.env("DOCKER_GROUP", self.0.group()).env("DOMAIN", DOMAIN).env("CERT_RESOLVER", "");
+        command.env("OVERLAY_SUBNET", self.0.subnet()).env("LOGINS_PER_MINUTE", LOGINS.to_string());
         command.envs([("CAUSEWAY_IMAGE", image), ("IDLE", "5s"), ("POOL", "1"), ("MAX_PEERS", "2")]);
         told(&mut command).unwrap();
     }
