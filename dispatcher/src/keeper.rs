@@ -9,6 +9,7 @@ mod entering;
 mod looking;
 mod message;
 mod pool;
+mod refusals;
 mod view;
 
 use std::{

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use super::{
     Absent, Done, Entry, Keeper, Look, Phase,
-    entering::{cannot_write, refused},
+    refusals::{OUT_OF_REACH, cannot_write, refused},
 };
 use crate::{
     backend::Running,
@@ -90,7 +90,8 @@ impl Keeper {
         let (running, holder) = match outcome {
             Ok(reached) => reached,
             Err(why) => {
-                let entry = refused(&format!("your peer is kept elsewhere and cannot be reached: {why}"));
+                tracing::warn!(why, "the peer of somebody, kept by a fellow, cannot be reached");
+                let entry = refused(OUT_OF_REACH);
                 replies.into_iter().for_each(|reply| drop(reply.send(entry.clone())));
                 return;
             }

@@ -6,7 +6,7 @@ use tonic::Status;
 
 use super::{
     Act, Keeper, Phase,
-    entering::{cannot_write, refused},
+    refusals::{cannot_write, refused},
 };
 use crate::limits::REMOVE_LEFT_AFTER;
 

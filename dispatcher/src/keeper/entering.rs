@@ -5,15 +5,17 @@ use std::{collections::VecDeque, time::Instant};
 use bytes::Bytes;
 use identity::NodeId;
 use proto::hosting::v1::{Claimed, Gone, Released, event::Kind};
-use storage::AppendError;
 use tokio::sync::oneshot;
 
-use super::{Absent, Done, Entry, Keeper, Phase};
+use super::{
+    Absent, Done, Entry, Keeper, Phase,
+    refusals::{DOES_NOT_ANSWER, cannot_write, refused},
+};
 use crate::{
     backend::Running,
     claims::{self, NotClaimed},
     cookie::Person,
-    limits::{MAKE_AGAIN, MAX_CLAIM_TRIES, MAX_WAITING, RELEASE_AFTER, WAITING_LASTS},
+    limits::{MAX_CLAIM_TRIES, MAX_WAITING, RELEASE_AFTER, WAITING_LASTS},
     register::Holder,
 };
 
@@ -209,7 +211,7 @@ impl Keeper {
             parked.entering.retain(|reply| !reply.is_closed());
             return Box::pin(self.go_on(number)).await;
         }
-        self.refuse(number, &refused(&format!("your peer could not be claimed: {why}")));
+        self.refuse(number, &refused(DOES_NOT_ANSWER));
     }
 
     fn let_in(&mut self, number: u64, node: NodeId, holder: &Holder) {
@@ -287,12 +289,4 @@ impl Keeper {
             |(number, phase): (&u64, &Phase)| matches!(phase, Phase::Running(..)).then_some(*number);
         self.phases.iter().filter_map(running).filter(|number| is_vacant(*number)).collect()
     }
-}
-
-pub(super) fn refused(why: &str) -> Entry {
-    Entry::Refused { why: why.to_owned(), retry: MAKE_AGAIN.0 * 4 }
-}
-
-pub(super) fn cannot_write(error: &AppendError) -> Entry {
-    refused(&format!("this place cannot write to its disk, so nobody new can come in: {error}"))
 }

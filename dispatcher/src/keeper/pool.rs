@@ -4,7 +4,10 @@ use std::time::{Duration, Instant};
 
 use proto::hosting::v1::{Gone, Known, Made, event::Kind};
 
-use super::{Done, Entry, Keeper, Look, Phase, entering::refused};
+use super::{
+    Done, Entry, Keeper, Look, Phase,
+    refusals::{DOES_NOT_START, NONE_STARTS, refused},
+};
 use crate::{backend::Running, limits::LOOK_EVERY};
 
 impl Keeper {
@@ -50,7 +53,7 @@ impl Keeper {
 
     /// Nothing is made while it is known that it would not run.
     fn tell_obstacle(&mut self, why: &str) {
-        self.line.refuse(&refused(&format!("no peer can be started: {why}")));
+        self.line.refuse(&refused(NONE_STARTS));
         self.trouble.insert(0, format!("no peer can be started: {why}"));
     }
 
@@ -108,7 +111,7 @@ impl Keeper {
         // One that has run may have been given out by a fellow since it was seen last.
         let may_be_held = kept.node.is_some() && !self.fellows.is_empty();
         if is_held || may_be_held {
-            self.refuse(number, &refused(&format!("your peer does not start: {why}")));
+            self.refuse(number, &refused(DOES_NOT_START));
             // Whoever keeps it has the trouble.
             if !adopted {
                 self.trouble.insert(number, why);
@@ -117,7 +120,7 @@ impl Keeper {
         }
         // Nobody's: another one takes its place, after a while. What one person's peer lacks says nothing about new ones.
         self.next_make = Instant::now() + self.make_again.next();
-        self.line.refuse(&refused(&format!("no peer could be started: {why}")));
+        self.line.refuse(&refused(NONE_STARTS));
         self.trouble.insert(0, format!("no peer could be started: {why}"));
         let reason = "it did not start".to_owned();
         if self.ledger.write(number, Kind::Gone(Gone { reason, left_alone: false })).await.is_ok() {

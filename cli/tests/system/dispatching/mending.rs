@@ -9,7 +9,7 @@ use std::{
 
 use rustix::process::Signal;
 
-use crate::support::{GENEROUS, Lobby, Visitor, eventually, kill, signal, text};
+use crate::support::{GENEROUS, Lobby, Visitor, eventually, kill, signal, text, visitor::Heard};
 
 /// The process that takes the place of one that was killed, as soon as there is one.
 fn next_process(lobby: &Lobby, before: u32) -> u32 {
@@ -115,16 +115,17 @@ fn a_peer_that_does_not_start_is_named_and_everybody_else_is_served() {
 
     let refused = unlucky.log_in(port);
     assert_eq!(refused.status, 503, "{refused:?}");
-    assert!(refused.why().contains("your peer does not start"), "{refused:?}");
-    assert!(refused.why().contains("claim"), "it does not say what is wrong: {refused:?}");
+    assert!(refused.why().contains("your peer does not start; whoever runs this place"), "{refused:?}");
     let page = unlucky.page(port, &node, "/").unwrap();
     assert!(page.status == 503 && page.body.contains("does not start"), "{page:?}");
-    let status = lobby.status();
-    assert!(
-        status["warnings"][0].as_str().unwrap().contains(&format!("peer {number} does not run")),
-        "{status}"
-    );
-    assert_eq!(lobby.kept_as(&node)["state"], "broken");
+    // What is wrong is for whoever can do something about it.
+    let detail = format!("the claim in {} cannot be read", lobby.data_of(number).display());
+    assert_tells_nothing(&[&refused, &page], &["the claim", lobby.folder().to_str().unwrap()]);
+    let (status, broken) = (lobby.status(), lobby.kept_as(&node));
+    let warning = status["warnings"][0].as_str().unwrap();
+    assert!(warning.contains(&format!("peer {number} does not run")), "{status}");
+    assert!(warning.contains(&detail) && text(&broken, "trouble").contains(&detail), "{status}");
+    assert_eq!(broken["state"], "broken");
 
     // However often its person tries.
     let over = AtomicBool::new(false);
@@ -144,6 +145,29 @@ fn a_peer_that_does_not_start_is_named_and_everybody_else_is_served() {
     fs::write(&claim, good).unwrap();
     assert_eq!(unlucky.enter(port), node, "nothing of it was lost or given away");
     assert_eq!(lobby.status()["warnings"].as_array().unwrap().len(), 0);
+}
+
+#[test]
+fn who_comes_while_no_peer_can_be_started_hears_that_and_nothing_of_the_machine() {
+    let lobby = Lobby::start("impossible", &["--pool", "0"]);
+    let (port, peers) = (lobby.port(), lobby.data_of(1).parent().unwrap().to_owned());
+    fs::remove_dir(&peers).unwrap();
+    fs::write(&peers, "no folder").unwrap();
+    let refused = Visitor::default().log_in(port);
+    assert!(refused.status == 503 && refused.why().contains("no peer can be started"), "{refused:?}");
+    assert_tells_nothing(&[&refused], &[env!("CARGO_BIN_EXE_causeway"), "directory"]);
+    let warnings = lobby.status()["warnings"].to_string();
+    assert!(warnings.contains("no peer could be started") && warnings.contains("directory"), "{warnings}");
+
+    fs::remove_file(&peers).unwrap();
+    eventually("somebody gets in", || Visitor::default().log_in(port).go());
+}
+
+/// Of what is only for whoever runs the dispatcher.
+fn assert_tells_nothing(heard: &[&Heard], secrets: &[&str]) {
+    for heard in heard {
+        assert!(!secrets.iter().any(|secret| heard.body.contains(secret)), "{heard:?}");
+    }
 }
 
 /// Ends the other thread when an assertion fails, too.
