@@ -1,6 +1,8 @@
 //! Wrong clocks: a bridge that is a day ahead, a person who lives in 1970. Everything works, and the skew is shown.
 
-use std::{env, path::PathBuf};
+use std::{env, fs, path::PathBuf};
+
+use tempfile::NamedTempFile;
 
 use crate::support::{Node, eventually, network};
 
@@ -10,7 +12,7 @@ const NOISE_MS: i64 = 60_000;
 
 /// The library that gives a program another clock; none, said loudly, where it is missing.
 pub(crate) fn other_clock() -> Option<PathBuf> {
-    let folders = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten().map(|entry| entry.path());
+    let folders = fs::read_dir("/usr/lib").into_iter().flatten().flatten().map(|entry| entry.path());
     let found = folders.map(|folder| folder.join("faketime/libfaketime.so.1")).find(|path| path.exists());
     if found.is_none() {
         assert!(
@@ -20,6 +22,40 @@ pub(crate) fn other_clock() -> Option<PathBuf> {
         eprintln!("\n!!! SKIPPED: wrong clocks\n!!! libfaketime is missing: apt-get install faketime\n");
     }
     found
+}
+
+/// A clock that stands in a file: of whoever has it in the environment, and of whom that starts.
+#[derive(Debug)]
+pub(crate) struct Clock {
+    library: PathBuf,
+    file: NamedTempFile,
+}
+
+impl Clock {
+    /// One that is right; none, said loudly, where there is no other clock than the machine's.
+    pub(crate) fn right() -> Option<Self> {
+        let clock = Self { library: other_clock()?, file: NamedTempFile::new().expect("there is room") };
+        clock.set("+0");
+        Some(clock)
+    }
+
+    /// Moves it away from the machine's, as `+90d` or `+5m`.
+    pub(crate) fn set(&self, offset: &str) {
+        // As a whole: it may be read at any moment.
+        let next = NamedTempFile::new_in(self.file.path().parent().expect("it is in a folder")).unwrap();
+        fs::write(&next, offset).expect("there is room");
+        next.persist(self.file.path()).expect("they are on one file system");
+    }
+
+    /// What goes by this clock, time that has passed included.
+    pub(crate) fn environment(&self) -> [(&str, &str); 4] {
+        [
+            ("LD_PRELOAD", self.library.to_str().expect("it is of the system")),
+            ("FAKETIME_TIMESTAMP_FILE", self.file.path().to_str().expect("it is ours")),
+            ("FAKETIME_CACHE_DURATION", "1"),
+            ("FAKETIME_DONT_RESET", "1"),
+        ]
+    }
 }
 
 pub(crate) fn with_clock(node: Node, library: &std::path::Path, clock: &str) -> Node {

@@ -9,3 +9,4 @@ mod mending;
 mod operating;
 mod refusing;
 mod sleeping;
+mod waiting;

@@ -1,6 +1,6 @@
 //! People: those who have a peer get to it, the others get one.
 
-use std::{collections::VecDeque, time::Instant};
+use std::{collections::VecDeque, mem, time::Instant};
 
 use bytes::Bytes;
 use identity::NodeId;
@@ -152,7 +152,7 @@ impl Keeper {
         }
         let holder = self.ledger.register().kept(number).and_then(|kept| kept.holder.clone());
         match holder {
-            Some(holder) if holder.redeemed => self.let_in(number, running.node, &holder),
+            Some(holder) if holder.redeemed => self.let_in(number, running.node, &holder).await,
             Some(holder) if !parked.entering.is_empty() && !parked.claiming => {
                 parked.claiming = true;
                 let own = self.own.clone();
@@ -173,7 +173,7 @@ impl Keeper {
         match (outcome, self.phases.get(&number)) {
             (Ok(()), Some(Phase::Running(running, _))) => {
                 let node = running.node;
-                self.let_in(number, node, &holder);
+                self.let_in(number, node, &holder).await;
             }
             (Err(NotClaimed::Taken | NotClaimed::Leased), _) if self.is_adopted(number) => {
                 let node = self.ledger.register().kept(number).and_then(|kept| kept.node);
@@ -214,13 +214,19 @@ impl Keeper {
         self.refuse(number, &refused(DOES_NOT_ANSWER));
     }
 
-    fn let_in(&mut self, number: u64, node: NodeId, holder: &Holder) {
+    async fn let_in(&mut self, number: u64, node: NodeId, holder: &Holder) {
         let Some(parked) = self.parked.get_mut(&number) else { return };
-        if !holder.redeemed && !parked.entering.is_empty() {
+        parked.failed = 0;
+        let waiting = mem::take(&mut parked.entering);
+        if waiting.is_empty() {
+            return;
+        }
+        if holder.redeemed {
+            self.on_visit(number).await;
+        } else {
             self.sent.insert(number, Instant::now());
         }
-        parked.failed = 0;
-        for reply in parked.entering.drain(..) {
+        for reply in waiting {
             let _ = reply.send(Entry::Ready { node, claim: holder.claim });
         }
     }

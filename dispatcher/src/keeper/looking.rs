@@ -132,20 +132,13 @@ impl Keeper {
 
     async fn on_seen(&mut self, number: u64, seen: &HolderResponse) {
         let Some(kept) = self.ledger.register().kept(number) else { return };
-        let (now, visited_s, adopted) = (now_s(), kept.visited_s, kept.adopted);
+        let (now, adopted) = (now_s(), kept.adopted);
         let Some(holder) = &kept.holder else { return self.on_seen_vacant(number, seen).await };
         let (redeemed, since_s) = (holder.redeemed, holder.since_s);
-        let news = if seen.redeemed && !redeemed {
-            Some(Kind::Redeemed(Redeemed {}))
-        } else if seen.pages > 0 && now.saturating_sub(visited_s) >= VISIT_PACE.as_secs() {
-            Some(Kind::Visited(Visited {}))
-        } else {
-            None
-        };
-        if let Some(news) = news
-            && let Err(error) = self.ledger.write(number, news).await
-        {
-            tracing::warn!(number, %error, "a visit could not be written down");
+        if seen.redeemed && !redeemed {
+            self.write_visit(number, Kind::Redeemed(Redeemed {})).await;
+        } else if seen.pages > 0 {
+            self.on_visit(number).await;
         }
         if adopted && !self.is_still_given(number, seen).await {
             return;
@@ -167,6 +160,22 @@ impl Keeper {
         if seen.pages == 0 && seen.queued == 0 && u128::from(seen.idle_ms) >= idle && !self.is_wanted(number)
         {
             self.put_to_sleep(number).await;
+        }
+    }
+
+    /// Somebody is there, or comes back.
+    pub(super) async fn on_visit(&mut self, number: u64) {
+        let Some(kept) = self.ledger.register().kept(number) else { return };
+        // Often enough that a peer in use is never one that was not visited for long.
+        let pace = VISIT_PACE.min(self.config.forget / 4);
+        if now_s().saturating_sub(kept.visited_s) >= pace.as_secs() {
+            self.write_visit(number, Kind::Visited(Visited {})).await;
+        }
+    }
+
+    async fn write_visit(&mut self, number: u64, news: Kind) {
+        if let Err(error) = self.ledger.write(number, news).await {
+            tracing::warn!(number, %error, "a visit could not be written down");
         }
     }
 
