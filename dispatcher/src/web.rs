@@ -4,6 +4,8 @@ mod files;
 mod login;
 mod pace;
 mod pass_on;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

@@ -91,3 +91,27 @@ fn a_peer_of_a_dispatcher_that_is_gone_is_not_replaced_by_another_one() {
         visitor.log_in(other.port()).go().filter(|go| node_of(go) == node)
     });
 }
+
+#[test]
+fn of_more_than_are_wanted_one_that_a_fellow_gave_out_meanwhile_is_not_removed() {
+    let [mut keeping, other] = fellows("surplus", 3, &[]);
+    keeping.wait_vacant(3);
+    keeping.dispatcher.kill();
+    // So the next run of whoever keeps them takes all three for vacant.
+    let people = [(); 2].map(|()| {
+        let mut visitor = Visitor::default();
+        let node = visitor.enter(other.port());
+        (visitor, node)
+    });
+    keeping.dispatcher.change("--pool", "0");
+    keeping.dispatcher.start_again();
+    eventually("what is nobody's is removed, and nothing else", || {
+        let kept = keeping.kept();
+        (kept.len() == 2 && kept.iter().all(|peer| peer["state"] == "held")).then_some(())
+    });
+    for (mut visitor, node) in people {
+        assert_ne!(keeping.kept_as(&node)["user"], "");
+        assert_eq!(visitor.page(other.port(), &node, "/").unwrap().status, 200);
+        assert_eq!(visitor.enter(keeping.port()), node);
+    }
+}

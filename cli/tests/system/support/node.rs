@@ -89,6 +89,12 @@ impl Node {
         self
     }
 
+    /// From its next start on, another value of an option that it has.
+    pub(crate) fn change(&mut self, option: &str, value: &str) {
+        let place = self.arguments.iter().position(|argument| argument == option).expect("it has the option");
+        value.clone_into(&mut self.arguments[place + 1]);
+    }
+
     /// Keeps its data elsewhere than in a folder of its name.
     pub(crate) fn keeping(mut self, data: PathBuf) -> Self {
         self.data = data;
