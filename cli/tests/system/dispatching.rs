@@ -1,5 +1,6 @@
 //! Web onboarding: a dispatcher on real processes, with browsers and without.
 
+mod administering;
 mod browsing;
 mod crowding;
 mod dozing;

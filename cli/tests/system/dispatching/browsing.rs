@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// Presses the button and waits for the page of the peer; the address of that.
-fn log_in(browser: &Browser, lobby: &Lobby, button: &str) -> String {
+pub(super) fn log_in(browser: &Browser, lobby: &Lobby, button: &str) -> String {
     open_login(browser, lobby, button);
     browser.click("#login");
     browser.wait_for("location.hostname.endsWith('.localhost') && document.querySelector('#connection')");
@@ -16,13 +16,13 @@ fn log_in(browser: &Browser, lobby: &Lobby, button: &str) -> String {
 }
 
 /// The page of the dispatcher, once it knows whether it knows this browser.
-fn open_login(browser: &Browser, lobby: &Lobby, button: &str) {
+pub(super) fn open_login(browser: &Browser, lobby: &Lobby, button: &str) {
     browser.open(&lobby.url());
     browser.wait_for(&format!("document.querySelector('#login').textContent === '{button}'"));
 }
 
 /// The peer's id in the address of its page.
-fn node_of(home: &str) -> &str {
+pub(super) fn node_of(home: &str) -> &str {
     home.strip_prefix("http://").and_then(|rest| rest.split('.').next()).expect("it begins with the id")
 }
 
