@@ -53,6 +53,8 @@ pub(crate) trait Backend: Send + Sync + 'static {
     /// Whether it still runs, as far as that can be seen without asking it.
     fn is_alive(&self, number: u64, running: &Running) -> bool;
 
-    /// KiB of memory that are resident; 0 when that is not known.
-    fn resident_kib(&self, running: &Running) -> u64;
+    /// KiB of memory that are resident, as far as that can be seen without asking it.
+    fn resident_kib(&self, _running: &Running) -> Option<u64> {
+        None
+    }
 }

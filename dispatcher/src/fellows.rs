@@ -178,10 +178,6 @@ impl Backend for Fellows {
     fn is_alive(&self, _number: u64, running: &Running) -> bool {
         self.catalog.is_there(running.node)
     }
-
-    fn resident_kib(&self, _running: &Running) -> u64 {
-        0
-    }
 }
 
 /// The page of a peer, as it is reached from here.

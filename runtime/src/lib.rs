@@ -14,6 +14,7 @@
 //! | [`telemetry`] | logs on stderr |
 //! | [`web`] | a node's pages: the server, sessions, and what keeps them to themselves |
 //! | [`replace_file`] | small files that change as a whole |
+//! | [`resident_kib`] | the memory of a process |
 //! | [`Unkept`] | small files that found a full disk, written once there is room |
 //!
 //! ```
@@ -29,6 +30,7 @@
 
 mod backoff;
 mod event_loop;
+mod memory;
 pub mod metrics;
 mod replace_file;
 pub mod rpc;
@@ -41,6 +43,7 @@ pub mod web;
 
 pub use backoff::Backoff;
 pub use event_loop::{BusyPoll, EventLoop};
+pub use memory::resident_kib;
 pub use replace_file::replace_file;
 pub use task_group::TaskGroup;
 pub use token_bucket::TokenBucket;

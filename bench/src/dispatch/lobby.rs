@@ -147,8 +147,7 @@ impl Lobby {
     /// Resident memory of a peer, KiB, on the average.
     pub(super) async fn resident_kib(&self) -> anyhow::Result<f64> {
         let peers = status(&self.channel).await?.peers;
-        let known: Vec<_> =
-            peers.iter().map(|peer| peer.resident_kib as f64).filter(|kib| *kib > 0.0).collect();
+        let known: Vec<_> = peers.iter().filter_map(|peer| peer.resident_kib).map(|kib| kib as f64).collect();
         Ok(known.iter().sum::<f64>() / known.len() as f64)
     }
 

@@ -16,6 +16,9 @@ use crate::{
     output,
 };
 
+/// States of peers that may have memory.
+const RUNNING: [&str; 3] = ["held", "vacant", "elsewhere"];
+
 pub(super) async fn run(config: DispatcherConfig) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
     let dispatcher = Dispatcher::start(config).await?;
@@ -135,12 +138,35 @@ fn row(peer: &KeptPeer) -> Vec<String> {
         humantime::format_duration(std::time::Duration::from_secs(whole)).to_string()
     };
     let memory = match peer.resident_kib {
-        0 => String::new(),
-        kib => format!("{:.1} MiB", f64::from(u32::try_from(kib).unwrap_or(u32::MAX)) / 1024.0),
+        Some(kib) => format!("{:.1} MiB", f64::from(u32::try_from(kib).unwrap_or(u32::MAX)) / 1024.0),
+        None if RUNNING.contains(&&*peer.state) => "unknown".to_owned(),
+        None => String::new(),
     };
     let user = peer.user.chars().take(8).collect();
     let visited = if peer.user.is_empty() { String::new() } else { since(peer.visited_s) };
     let id = output::short(&peer.node_id);
     let (number, state) = (peer.number.to_string(), peer.state.clone());
     vec![number, id, state, user, since(peer.age_s), visited, memory, output::harmless(&peer.trouble)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_that_is_not_known_is_not_told_as_none() {
+        let memory = |state: &str, resident_kib| {
+            row(&KeptPeer { state: state.into(), resident_kib, ..KeptPeer::default() }).swap_remove(6)
+        };
+        assert_eq!(memory("held", Some(14_336)), "14.0 MiB");
+        assert_eq!(memory("held", None), "unknown");
+        assert_eq!(memory("asleep", None), "");
+        assert!(
+            object(&DispatcherStatusResponse {
+                peers: vec![KeptPeer::default()],
+                ..DispatcherStatusResponse::default()
+            })["peers"][0]["resident_kib"]
+                .is_null()
+        );
+    }
 }

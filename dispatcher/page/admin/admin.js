@@ -7,6 +7,8 @@ const say = (target, text) => { if (target.textContent !== text) target.textCont
 const LOOK_EVERY = 2000;
 
 const STATES = ["held", "asleep", "vacant", "starting", "stopping", "broken"];
+/** Those that may have memory. */
+const RUNNING = ["held", "vacant", "elsewhere"];
 const STEPS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
 const rows = new Map();
 let removing = null;
@@ -15,6 +17,12 @@ let removing = null;
 function time(seconds) {
   const [unit, size] = STEPS.find(([, size]) => seconds >= size) ?? STEPS[3];
   return new Intl.NumberFormat([], { style: "unit", unit, unitDisplay: "long", maximumFractionDigits: 0 }).format(Math.floor(seconds / size));
+}
+
+/** Of one that runs, also that it is not known. */
+function memory(peer) {
+  if (peer.resident_kib !== null) return `${(peer.resident_kib / 1024).toFixed(1)} MiB`;
+  return RUNNING.includes(peer.state) ? "unknown" : "";
 }
 
 function cell(row, className = "") {
@@ -72,7 +80,7 @@ function show(told) {
     say(parts.user, peer.user === "" ? "nobody's" : peer.user.slice(0, 8));
     say(parts.age, time(peer.age_s));
     say(parts.visited, peer.user === "" ? "" : time(peer.visited_s));
-    say(parts.memory, peer.resident_kib === 0 ? "" : `${(peer.resident_kib / 1024).toFixed(1)} MiB`);
+    say(parts.memory, memory(peer));
     parts.stop.hidden = peer.state !== "held";
     parts.wake.hidden = peer.state !== "asleep" && peer.state !== "broken";
     if (!parts.row.isConnected) byId("peers").append(parts.row);

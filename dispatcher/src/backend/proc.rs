@@ -11,13 +11,6 @@ pub(super) fn is_alive(process: u32) -> bool {
     state.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
 }
 
-/// KiB of memory that are resident; 0 when that is not known.
-pub(super) fn resident_kib(process: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
-}
-
 /// The process that is the peer of a data directory, whether it answers or not.
 pub(super) fn peer_of(data: &Path) -> Option<u32> {
     let entries = fs::read_dir("/proc").ok()?.filter_map(Result::ok);

@@ -14,7 +14,7 @@ use std::{
 
 use identity::NodeId;
 use proto::control::v1::{AboutRequest, AboutResponse, StopRequest, node_client::NodeClient};
-use runtime::{TaskGroup, rpc::connect_unix, socket_path};
+use runtime::{TaskGroup, resident_kib, rpc::connect_unix, socket_path};
 use tokio::{
     process::{Child, Command},
     time::{Instant, sleep, timeout},
@@ -109,9 +109,9 @@ impl Backend for Processes {
         matches!(running.instance, Instance::Process(process) if proc::is_alive(process))
     }
 
-    fn resident_kib(&self, running: &Running) -> u64 {
-        let Instance::Process(process) = running.instance else { return 0 };
-        proc::resident_kib(process)
+    fn resident_kib(&self, running: &Running) -> Option<u64> {
+        let Instance::Process(process) = running.instance else { return None };
+        resident_kib(process)
     }
 }
 

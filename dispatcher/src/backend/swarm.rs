@@ -131,11 +131,6 @@ impl Backend for Swarm {
         // Of an engine that is away nothing is known.
         !seen.heard || seen.running.get(&number) == Some(&container)
     }
-
-    /// Not known: the engine would have to measure for a second, for each peer.
-    fn resident_kib(&self, _running: &Running) -> u64 {
-        0
-    }
 }
 
 impl Swarm {

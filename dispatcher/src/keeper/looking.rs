@@ -110,7 +110,7 @@ impl Keeper {
         (look.under_way, look.next) = (false, Instant::now() + LOOK_EVERY.min(self.config.idle / 2));
         match outcome {
             Ok(seen) => {
-                look.failed = 0;
+                (look.failed, look.resident_kib) = (0, seen.resident_kib);
                 if let Some(records) = Records::told(&seen) {
                     look.records = Some(Box::new(records));
                 }

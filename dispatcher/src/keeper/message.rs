@@ -91,11 +91,13 @@ pub(super) struct Look {
     pub(super) failed: u32,
     /// What the peer last said of itself.
     pub(super) records: Option<Box<Records>>,
+    /// KiB of its memory, by its own word.
+    pub(super) resident_kib: Option<u64>,
 }
 
 impl Look {
     pub(super) fn at(next: Instant) -> Self {
-        Self { since: Instant::now(), next, under_way: false, failed: 0, records: None }
+        Self { since: Instant::now(), next, under_way: false, failed: 0, records: None, resident_kib: None }
     }
 }
 

@@ -44,8 +44,10 @@ impl Keeper {
     fn peer(&self, number: u64, kept: &Kept) -> KeptPeer {
         let now = now_s();
         let resident = match self.phases.get(&number) {
-            Some(Phase::Running(running, _)) => self.place_of(number).resident_kib(running),
-            _ => 0,
+            Some(Phase::Running(running, look)) => {
+                self.place_of(number).resident_kib(running).or(look.resident_kib)
+            }
+            _ => None,
         };
         KeptPeer {
             number,

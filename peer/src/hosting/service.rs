@@ -143,6 +143,7 @@ impl Claims for ClaimService {
             description: Some(description.signed().clone()),
             announcement: Some(announcement.signed().clone()),
             page: self.page.map(|page| page.to_string()).unwrap_or_default(),
+            resident_kib: runtime::resident_kib(std::process::id()),
         }))
     }
 }

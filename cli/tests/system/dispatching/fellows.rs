@@ -103,6 +103,8 @@ fn of_more_than_are_wanted_one_that_a_fellow_gave_out_meanwhile_is_not_removed()
         let node = visitor.enter(other.port());
         (visitor, node)
     });
+    let is_known = |(_, node): &(_, String)| other.kept_as(node)["resident_kib"].as_u64().is_some();
+    eventually("they say themselves how much memory they have", || people.iter().all(is_known).then_some(()));
     keeping.dispatcher.change("--pool", "0");
     keeping.dispatcher.start_again();
     eventually("what is nobody's is removed, and nothing else", || {

@@ -76,6 +76,7 @@ fn a_peer_is_stopped_woken_and_deleted_by_number_id_or_beginning() {
     assert_answer(&ask(&lobby, &["stop", &number.to_string()]), OK, &["sleeps until the next visit"]);
     lobby.wait_state(&node, "asleep");
     assert_eq!(lobby.process_of(number), None);
+    assert!(lobby.kept_as(&node)["resident_kib"].is_null());
     assert_answer(&ask(&lobby, &["stop", &node]), NOT_FOUND, &["this peer does not run"]);
     assert_answer(&ask(&lobby, &["wake", &node[..20]]), OK, &["being started"]);
     lobby.wait_state(&node, "held");

@@ -39,6 +39,7 @@ fn a_person_keeps_a_peer_while_tasks_die_and_dispatchers_end_and_it_sleeps() {
     eprintln!("logged in after {:?}", began.elapsed());
     assert!(lobby.ask(&["health"]).contains("answers"));
     story.its_service_is_bounded();
+    story.how_much_memory_it_has_is_known(&lobby);
     story.others_can_reach_it_by_the_bridge();
     story.a_task_that_dies_is_followed_by_one_with_the_same_identity();
     lobby.kill();
@@ -76,6 +77,15 @@ impl<'a> Story<'a> {
         assert_eq!(spec["EndpointSpec"]["Mode"], "dnsrr");
         assert_eq!(labels["causeway.state"], "awake");
         assert_eq!(task["RestartPolicy"]["Condition"], "any");
+    }
+
+    fn how_much_memory_it_has_is_known(&self, lobby: &Lobby<'_>) {
+        eventually("all peers say how much memory they have", || {
+            let status = lobby.status();
+            let is_known = |it: &Value| it["resident_kib"].as_u64().is_some_and(|kib| kib > 1024);
+            status["peers"].as_array()?.iter().all(is_known).then_some(())
+        });
+        assert!(!lobby.ask(&["dispatcher", "status"]).contains("unknown"));
     }
 
     fn others_can_reach_it_by_the_bridge(&self) {
