@@ -55,7 +55,7 @@ pub(crate) fn dispatcher(args: DispatcherArgs, file: DispatcherTable) -> anyhow:
     config.membership.bridges = targets(&bridges)?;
     let (image, overlay) = (args.image.or(file.image), args.overlay.or(file.overlay));
     config.backend = place(args.backend.or(file.backend), (image, overlay))?;
-    config.fellows = fellows(first(args.fellows, file.fellow))?;
+    config.fellows = fellows(first(args.fellows, file.fellow), config.max_peers)?;
     let interfaces = first(args.interfaces, file.interface);
     if let Some(multicast) = &mut config.membership.multicast {
         multicast.interfaces.clone_from(&interfaces);
@@ -84,9 +84,14 @@ pub(crate) fn dispatcher(args: DispatcherArgs, file: DispatcherTable) -> anyhow:
     Ok(config)
 }
 
-fn fellows(ids: Vec<NodeId>) -> anyhow::Result<Vec<NodeId>> {
+fn fellows(ids: Vec<NodeId>, max_peers: usize) -> anyhow::Result<Vec<NodeId>> {
     if ids.len() >= MAX_KEEPERS {
         return Err(usage(format!("a peer obeys at most {MAX_KEEPERS} dispatchers, this one included")));
+    }
+    if max_peers == 0 && ids.is_empty() {
+        return Err(usage(
+            "--max-peers 0 leaves no peer for anybody: it is for a dispatcher that only gives out those of a --fellow".into(),
+        ));
     }
     Ok(ids)
 }

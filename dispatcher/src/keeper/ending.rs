@@ -42,7 +42,7 @@ impl Keeper {
     pub(super) async fn handle_act(&mut self, peer: &str, act: Act) -> Result<(), Status> {
         let number = self.find(peer)?;
         if self.is_adopted(number) && act != Act::Wake {
-            return Err(Status::failed_precondition("another dispatcher keeps this peer; ask that one"));
+            return Err(Status::invalid_argument("another dispatcher keeps this peer; ask that one"));
         }
         match act {
             Act::Wake => {
@@ -51,7 +51,7 @@ impl Keeper {
                 woken.map_err(|error| Status::resource_exhausted(error.to_string()))
             }
             Act::Stop if self.ledger.register().kept(number).is_some_and(|kept| kept.holder.is_none()) => {
-                Err(Status::failed_precondition(
+                Err(Status::invalid_argument(
                     "this peer is nobody's, and ready for whoever comes; delete it instead",
                 ))
             }
@@ -59,7 +59,7 @@ impl Keeper {
                 self.put_to_sleep(number).await;
                 Ok(())
             }
-            Act::Stop => Err(Status::failed_precondition("this peer does not run")),
+            Act::Stop => Err(Status::unavailable("this peer does not run")),
             Act::Delete if self.delete(number, "an operator removed it").await => Ok(()),
             Act::Delete => Err(Status::resource_exhausted("that could not be written down; check the disk")),
         }

@@ -61,8 +61,7 @@ impl Keeper {
     fn tell_full(&mut self) {
         let nobody_else = self.fellows.is_empty() || self.in_vain;
         if self.line.len() > 0 && self.ready() == 0 && nobody_else {
-            let most = self.config.max_peers;
-            let why = format!("this place is full: all {most} peers are somebody's");
+            let why = full(self.config.max_peers);
             self.line.refuse(&Entry::Refused { why, retry: Duration::from_secs(60) });
         }
     }
@@ -132,5 +131,17 @@ impl Keeper {
         self.phases.insert(number, Phase::Stopping);
         let backend = std::sync::Arc::clone(&self.backend);
         self.report(async move { Done::Removed(number, backend.remove(number).await) });
+    }
+}
+
+/// That there is no room, for a person.
+fn full(most: usize) -> String {
+    match most {
+        0 => {
+            "this place is full: it keeps no peers itself, and none is left of those whose peers it gives out"
+                .into()
+        }
+        1 => "this place is full: its only peer is somebody's".into(),
+        most => format!("this place is full: all {most} peers are somebody's"),
     }
 }

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, thread};
 
-use crate::support::{Lobby, Visitor, eventually, visitor::node_of};
+use crate::{
+    commands::{USAGE, assert_answer},
+    support::{Lobby, Visitor, eventually, visitor::node_of},
+};
 
 /// People who press the button in the same moment, half of them at each dispatcher; and peers that there may be.
 const PEOPLE: usize = 200;
@@ -47,6 +50,9 @@ fn of_two_hundred_at_two_dispatchers_none_gets_a_peer_that_another_one_has() {
     }
     assert!(given.values().all(|times| *times == 1), "given twice: {given:?}");
     assert_eq!(given.len(), PEERS, "{given:?}");
+    eventually("the one that keeps none says so", || {
+        Visitor::default().log_in(ports[1]).why().contains("full: it keeps no peers itself").then_some(())
+    });
     eventually("the one that keeps them knows that all are somebody's", || {
         let kept = lobbies[0].kept();
         (kept.len() == PEERS && kept.iter().all(|peer| peer["state"] == "held")).then_some(())
@@ -73,7 +79,7 @@ fn a_person_is_known_at_both_and_the_peer_sleeps_and_wakes_at_whoever_keeps_it()
     keeping.wait_state(&node, "asleep");
     assert_eq!(second.enter(other.port()), node);
     let refused = other.dispatcher.causeway(&["dispatcher", "delete", &node]);
-    assert!(refused.code != 0 && refused.err.contains("another dispatcher keeps this peer"), "{refused:?}");
+    assert_answer(&refused, USAGE, &["another dispatcher keeps this peer"]);
 }
 
 #[test]

@@ -73,11 +73,15 @@ fn a_peer_is_stopped_woken_and_deleted_by_number_id_or_beginning() {
     let node = visitor.enter(port);
     let number = lobby.number(&node);
 
+    lobby.wait_vacant(1);
+    let kept = lobby.kept();
+    let vacant = kept.iter().find(|peer| peer["state"] == "vacant").unwrap();
+    assert_answer(&ask(&lobby, &["stop", text(vacant, "id")]), USAGE, &["nobody's", "delete it instead"]);
     assert_answer(&ask(&lobby, &["stop", &number.to_string()]), OK, &["sleeps until the next visit"]);
     lobby.wait_state(&node, "asleep");
     assert_eq!(lobby.process_of(number), None);
     assert!(lobby.kept_as(&node)["resident_kib"].is_null());
-    assert_answer(&ask(&lobby, &["stop", &node]), NOT_FOUND, &["this peer does not run"]);
+    assert_answer(&ask(&lobby, &["stop", &node]), NOT_RUNNING, &["this peer does not run"]);
     assert_answer(&ask(&lobby, &["wake", &node[..20]]), OK, &["being started"]);
     lobby.wait_state(&node, "held");
     assert_answer(&ask(&lobby, &["wake", &node]), OK, &["being started"]);
@@ -136,6 +140,7 @@ fn a_dispatcher_that_cannot_be_asked_or_started_says_why() {
     assert_answer(&run(folder.path(), &["stop"]), USAGE, &["<PEER>"]);
     assert_answer(&run(folder.path(), &data), USAGE, &["--network"]);
     assert_answer(&start(folder.path(), &["--idle", "10ms"]), USAGE, &["--idle must be at least a second"]);
+    assert_answer(&start(folder.path(), &["--max-peers", "0"]), USAGE, &["no peer for anybody", "--fellow"]);
     assert_answer(&start(folder.path(), &["--listen", "nowhere"]), USAGE, &["--listen"]);
     assert_answer(&start(folder.path(), &["--bridge", "nonsense"]), USAGE, &["nonsense"]);
     assert_answer(&start(folder.path(), &["--trusted-proxy", "traefik"]), USAGE, &["such as 10.0.1.0/24"]);

@@ -160,7 +160,7 @@ fn a_full_place_says_so_and_those_who_have_a_peer_get_in() {
     for _ in 0..2 {
         let refused = Visitor::default().log_in(port);
         assert_eq!(refused.status, 503, "{refused:?}");
-        assert!(refused.why().contains("this place is full"), "{refused:?}");
+        assert_eq!(refused.why(), "this place is full: its only peer is somebody's");
         assert!(refused.header("retry-after").unwrap().parse::<u64>().unwrap() > 0, "{refused:?}");
     }
     assert_eq!(first.enter(port), node);
