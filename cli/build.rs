@@ -1,0 +1,43 @@
+//! Lays the release program out: what peers use while they start, wait and now and then talk lies together.
+//!
+//! Of a node that waits, most of what is resident is its code, and the kernel maps code in pieces of 64 KiB around what
+//! is used. So the eighth of the program that a peer uses, scattered all over it, makes nearly all of it resident.
+//! `layout/used` lists that eighth as `layout/trace` has seen it. The rest follows as it comes, and names of functions that
+//! there are no more do nothing: a stale list costs memory, and nothing else.
+
+use std::{env, fmt::Write as _, fs, path::Path};
+
+/// Where rustc links with LLD unless it is told otherwise. Others may not understand, or take minutes for this.
+const TARGET: &str = "x86_64-unknown-linux-gnu";
+
+fn main() -> std::io::Result<()> {
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=layout/used");
+    if is("TARGET", TARGET) && is("PROFILE", "release") && !has_another_linker() {
+        let out = env::var_os("OUT_DIR").expect("cargo says where to write");
+        let script = Path::new(&out).join("layout.ld");
+        fs::write(&script, script_of(&fs::read_to_string("layout/used")?))?;
+        println!("cargo::rustc-link-arg-bins=-Wl,--script={}", script.display());
+    }
+    Ok(())
+}
+
+fn is(name: &str, value: &str) -> bool {
+    env::var(name).is_ok_and(|found| found == value)
+}
+
+fn has_another_linker() -> bool {
+    let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
+    env::var_os("RUSTC_LINKER").is_some() || flags.contains("link")
+}
+
+/// A linker script that puts sections of these names in front of all other code, and leaves all else as it is.
+fn script_of(used: &str) -> String {
+    let mut script = String::from("SECTIONS { .text.used : { *(\n");
+    for name in used.lines() {
+        // Functions that are marked as cold are in sections of their own kind.
+        writeln!(script, ".text.{name} .text.unlikely.{name}").expect("a string takes all");
+    }
+    script.push_str(") } } INSERT BEFORE .text;\n");
+    script
+}
