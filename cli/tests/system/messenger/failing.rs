@@ -9,7 +9,7 @@ use crate::{
 #[test]
 fn a_peer_that_is_killed_is_found_again_without_a_reload_a_loss_or_a_doubling() {
     let towns = Towns::start();
-    let (mut anna, carla) = (towns.at_home("anna"), towns.in_cloud("carla"));
+    let (mut anna, carla) = (towns.at_home_with_a_lasting_page("anna"), towns.in_cloud("carla"));
     anna.wait_online("carla");
     carla.wait_online("anna");
     let Some(page) = open("killed", &anna) else { return };

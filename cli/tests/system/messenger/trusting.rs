@@ -6,7 +6,7 @@ use crate::support::Towns;
 #[test]
 fn both_see_the_same_safety_number_and_a_mark_lasts() {
     let towns = Towns::start();
-    let (mut anna, carla) = (towns.at_home("anna"), towns.in_cloud("carla"));
+    let (mut anna, carla) = (towns.at_home_with_a_lasting_page("anna"), towns.in_cloud("carla"));
     anna.wait_online("carla");
     carla.wait_online("anna");
     let Some(page) = open("safety", &anna) else { return };

@@ -5,7 +5,7 @@ use crate::support::{Node, Towns, network};
 
 #[test]
 fn a_bridge_that_is_lost_is_found_again_in_the_same_page() {
-    let mut towns = Towns::start();
+    let mut towns = Towns::start_with_a_lasting_page();
     let Some(browser) = open("losing", &towns.attic, DESKTOP) else { return };
     browser.script("window.before = true");
     towns.attic.kill();

@@ -1,6 +1,7 @@
 //! The usual stage on this machine alone: two networks on loopback, a bridge in each, linked.
 
 use std::{
+    net::{Ipv4Addr, TcpListener},
     process,
     sync::atomic::{AtomicU32, Ordering},
 };
@@ -13,6 +14,19 @@ use super::{Node, raw::Control};
 pub(crate) fn network(name: &str) -> String {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     format!("{name}-{}-{}", process::id(), NUMBER.fetch_add(1, Ordering::Relaxed))
+}
+
+/// A port of this test for a page that is to stay where it is over a restart: those that nobody asks for may be taken
+/// meanwhile by nodes of other tests. Neither a default of ours nor one that the system gives out by itself.
+fn lasting_port() -> u16 {
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let number = process::id().wrapping_mul(37).wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed));
+        let port = 12_000 + u16::try_from(number % 17_000).expect("it is below");
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// Two networks and their bridges; peers are added by the tests.
@@ -36,11 +50,20 @@ impl Towns {
 
     /// The same, with further arguments for both bridges.
     pub(crate) fn start_with(arguments: &[&str]) -> Self {
+        Self::start_each(arguments, arguments)
+    }
+
+    /// The same, with a page of the bridge at home that stays where it is when the bridge is started again.
+    pub(crate) fn start_with_a_lasting_page() -> Self {
+        Self::start_each(&["--metrics-port", &lasting_port().to_string()], &[])
+    }
+
+    fn start_each(of_attic: &[&str], of_tower: &[&str]) -> Self {
         let folder = TempDir::new().expect("there is room");
         let (home, cloud) = (network("home"), network("cloud"));
-        let local = [&["--listen", "127.0.0.1"], arguments].concat();
-        let attic = Node::bridge("attic", &home, folder.path()).with(&local);
-        let tower = Node::bridge("tower", &cloud, folder.path()).with(&local);
+        let local = ["--listen", "127.0.0.1"];
+        let attic = Node::bridge("attic", &home, folder.path()).with(&local).with(of_attic);
+        let tower = Node::bridge("tower", &cloud, folder.path()).with(&local).with(of_tower);
         let tower = tower.with(&["--trust", &attic.id()]).start();
         let attic = attic.with(&["--link", &tower.link_url("127.0.0.1")]).start();
         attic.wait_links(1);
@@ -67,6 +90,11 @@ impl Towns {
     /// A peer at home that was not started yet.
     pub(crate) fn stopped_at_home(&self, name: &str) -> Node {
         Node::peer(name, &self.home, self.folder.path()).with(&["--listen", "127.0.0.1"])
+    }
+
+    /// A running peer at home whose page stays where it is when the peer is started again.
+    pub(crate) fn at_home_with_a_lasting_page(&self, name: &str) -> Node {
+        self.stopped_at_home(name).with(&["--ui", &format!("127.0.0.1:{}", lasting_port())]).start()
     }
 
     /// A running peer in the cloud.
