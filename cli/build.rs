@@ -1,8 +1,8 @@
 //! Lays the release program out: what peers use while they start, wait and now and then talk lies together.
 //!
 //! Of a node that waits, most of what is resident is its code, and the kernel maps code in pieces of 64 KiB around what
-//! is used. So the eighth of the program that a peer uses, scattered all over it, makes nearly all of it resident.
-//! `layout/used` lists that eighth as `layout/trace` has seen it. The rest follows as it comes, and names of functions that
+//! is used. So the quarter of the code that a peer uses, scattered all over it, makes three quarters of it resident.
+//! `layout/used` lists that quarter as `layout/trace` has seen it. The rest follows as it comes, and names of functions that
 //! there are no more do nothing: a stale list costs memory, and nothing else.
 
 use std::{env, fmt::Write as _, fs, path::Path};
