@@ -47,12 +47,13 @@ impl Clock {
         next.persist(self.file.path()).expect("they are on one file system");
     }
 
-    /// What goes by this clock, time that has passed included.
+    /// What goes by this clock, time that has passed included. Whoever has it asks the file anew each time, so that all
+    /// of them have moved when [`Clock::set`] returns.
     pub(crate) fn environment(&self) -> [(&str, &str); 4] {
         [
             ("LD_PRELOAD", self.library.to_str().expect("it is of the system")),
             ("FAKETIME_TIMESTAMP_FILE", self.file.path().to_str().expect("it is ours")),
-            ("FAKETIME_CACHE_DURATION", "1"),
+            ("FAKETIME_NO_CACHE", "1"),
             ("FAKETIME_DONT_RESET", "1"),
         ]
     }
