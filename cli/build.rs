@@ -4,11 +4,16 @@
 //! is used. So the quarter of the code that a peer uses, scattered all over it, makes three quarters of it resident.
 //! `layout/used` lists that quarter as `layout/trace` has seen it. The rest follows as it comes, and names of functions that
 //! there are no more do nothing: a stale list costs memory, and nothing else.
+//!
+//! And it packs the relocations: unpacked, the loader reads 640 KB of them at each start, and they stay resident.
 
-use std::{env, fmt::Write as _, fs, path::Path};
+use std::{env, fmt::Write as _, fs, path::Path, process::Command};
 
 /// Where rustc links with LLD unless it is told otherwise. Others may not understand, or take minutes for this.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
+
+/// Since then glibc starts programs whose relocations are packed (DT_RELR).
+const PACKED_SINCE: (u32, u32) = (2, 36);
 
 fn main() -> std::io::Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
@@ -18,8 +23,19 @@ fn main() -> std::io::Result<()> {
         let script = Path::new(&out).join("layout.ld");
         fs::write(&script, script_of(&fs::read_to_string("layout/used")?))?;
         println!("cargo::rustc-link-arg-bins=-Wl,--script={}", script.display());
+        if libc_version().is_some_and(|version| version >= PACKED_SINCE) {
+            println!("cargo::rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
+        }
     }
     Ok(())
+}
+
+/// Of the machine's glibc, as `getconf` tells it: `glibc 2.36`.
+fn libc_version() -> Option<(u32, u32)> {
+    let told = Command::new("getconf").arg("GNU_LIBC_VERSION").output().ok()?;
+    let told = String::from_utf8(told.stdout).ok()?;
+    let (major, minor) = told.trim().strip_prefix("glibc ")?.split_once('.')?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
 fn is(name: &str, value: &str) -> bool {
