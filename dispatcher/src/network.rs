@@ -4,16 +4,9 @@ mod records;
 mod sleepers;
 mod waker;
 
-use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    path::Path,
-    sync::Arc,
-};
+use std::{path::Path, sync::Arc};
 
-use discovery::{
-    Announcer, Discovery, Metrics, Presence, Settings,
-    greeting::{GreetingService, Known, Met, Resolver},
-};
+use discovery::{Announcer, Discovery, Metrics, Presence, Settings, greeting::GreetingService};
 use identity::{
     Description, Network, NodeId,
     keyfile::{self, Start},
@@ -22,7 +15,7 @@ use identity::{
 use proto::node::v1::{self, NodeKind, Ports};
 use runtime::{
     TaskGroup, compressed,
-    rpc::{self, AcceptLimits, PortChoice, Services, bind_tcp, tcp_incoming, tls_incoming},
+    rpc::{self, AcceptLimits, PortChoice, Services, any_address, bind_tcp, tcp_incoming, tls_incoming},
 };
 use tokio::{
     net::TcpListener,
@@ -131,7 +124,7 @@ impl Ground {
         let served = rpc::serve(group.clone(), rpc::server(), routes, incoming, SHUTDOWN_GRACE);
         group.spawn(tracing::info_span!("waker"), served);
 
-        let introducer = Arc::new(Introducer(node.discovery.clone()));
+        let introducer = Arc::new(node.discovery.clone());
         let service = GreetingService::new(self.announcer, introducer, Metrics::default());
         let incoming = tcp_incoming(group, self.greeting, AcceptLimits::default());
         let routes = reflected(Services::default().with(service), "causeway.greeting.v1.Greeting").await;
@@ -151,31 +144,9 @@ impl Node {
     }
 }
 
-/// Tells discovery who greeted. A dispatcher answers for itself alone.
-struct Introducer(Discovery);
-
-impl Resolver for Introducer {
-    fn known(&self, _: &NodeId) -> Option<Known> {
-        None
-    }
-
-    fn met(&self, met: Met) {
-        self.0.met(met);
-    }
-}
-
 /// A service by its name, with health and reflection.
 async fn reflected(services: Services, name: &str) -> Routes {
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_service_status(name, tonic_health::ServingStatus::Serving).await;
     services.with(compressed!(health_service)).reflected(DESCRIPTORS)
-}
-
-/// All addresses of both families, or of IPv4 alone on a machine without IPv6.
-fn any_address() -> IpAddr {
-    let six = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
-    match std::net::TcpListener::bind(SocketAddr::new(six, 0)) {
-        Ok(_) => six,
-        Err(_) => Ipv4Addr::UNSPECIFIED.into(),
-    }
 }

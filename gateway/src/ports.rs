@@ -2,14 +2,14 @@
 
 use std::{
     io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener as StdListener},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
 };
 
 use identity::tls::Identity;
 use runtime::{
     EventLoop, Unkept,
-    rpc::{BindError, PortChoice, bind_tcp},
+    rpc::{BindError, PortChoice, any_address, bind_tcp},
 };
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
@@ -126,15 +126,6 @@ pub(crate) fn listen(
         link: link.local_addr().map_err(io)?,
     };
     Ok(Listeners { proxy, greeting, control, metrics, link, addresses })
-}
-
-/// All addresses of both families, or of IPv4 alone on a machine without IPv6.
-fn any_address() -> IpAddr {
-    let six = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
-    match StdListener::bind((six, 0)) {
-        Ok(_) => six,
-        Err(_) => Ipv4Addr::UNSPECIFIED.into(),
-    }
 }
 
 /// A listener, and its port if that is to be remembered.

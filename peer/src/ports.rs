@@ -2,11 +2,11 @@
 
 use std::{
     fs, io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener as StdListener},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
 };
 
-use runtime::rpc::{BindError, PortChoice, bind_tcp};
+use runtime::rpc::{BindError, PortChoice, any_address, bind_tcp};
 use tokio::net::TcpListener;
 
 use crate::config::{PeerPorts, Port, Ui};
@@ -127,15 +127,6 @@ fn bind_page(ui: Ui, before: Option<u16>) -> Result<Option<TcpListener>, PortErr
 fn remembered(text: &str, name: &str) -> Option<u16> {
     let lines = text.lines().filter_map(|line| line.split_once(' '));
     lines.filter(|(found, _)| *found == name).find_map(|(_, port)| port.parse().ok())
-}
-
-/// All addresses of both families, or of IPv4 alone on a machine without IPv6.
-fn any_address() -> IpAddr {
-    let six = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
-    match StdListener::bind((six, 0)) {
-        Ok(_) => six,
-        Err(_) => Ipv4Addr::UNSPECIFIED.into(),
-    }
 }
 
 #[cfg(test)]

@@ -2,14 +2,8 @@
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc};
 
-use discovery::{
-    Announcer, Discovery,
-    greeting::{GreetingService, Known, Met, Resolver},
-};
-use identity::{
-    NodeId,
-    tls::{ALPN_H2, Identity, server_config},
-};
+use discovery::{Announcer, Discovery, greeting::GreetingService};
+use identity::tls::{ALPN_H2, Identity, server_config};
 use proto::{
     chat::v1::chat_server::ChatServer,
     control::v1::{messenger_server::MessengerServer, node_server::NodeServer},
@@ -69,7 +63,7 @@ pub(crate) async fn serve_greeting(
     discovery: &Discovery,
     metrics: discovery::Metrics,
 ) {
-    let service = GreetingService::new(announcer, Arc::new(Introducer(discovery.clone())), metrics);
+    let service = GreetingService::new(announcer, Arc::new(discovery.clone()), metrics);
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_service_status("causeway.greeting.v1.Greeting", tonic_health::ServingStatus::Serving).await;
     let incoming = tcp_incoming(group, listener, AcceptLimits::default());
@@ -99,17 +93,4 @@ pub(crate) async fn serve_control(
     let served = rpc::serve(group.clone(), Server::builder(), routes, incoming, SHUTDOWN_GRACE);
     group.spawn(tracing::info_span!("control"), served);
     Ok(())
-}
-
-/// Tells discovery who greeted. A peer answers for itself alone.
-struct Introducer(Discovery);
-
-impl Resolver for Introducer {
-    fn known(&self, _: &NodeId) -> Option<Known> {
-        None
-    }
-
-    fn met(&self, met: Met) {
-        self.0.met(met);
-    }
 }

@@ -13,7 +13,7 @@ mod places;
 mod reflection;
 mod server;
 
-pub use bind::{BindError, PortChoice, bind_tcp};
+pub use bind::{BindError, PortChoice, any_address, bind_tcp};
 pub use channel::{ConnectError, connect_plain, connect_tls, connect_unix, in_process};
 pub use connection::PeerInfo;
 pub use guard::Guarded;

@@ -16,7 +16,7 @@ use runtime::rpc::PeerInfo;
 use tonic::{Request, Response, Status};
 
 use crate::{
-    Announcer, Metrics,
+    Announcer, Discovery, Metrics,
     limits::{GREETINGS_PER_ADDRESS, MAX_MESSAGE_BYTES},
     rates::AddressRates,
 };
@@ -71,6 +71,17 @@ impl Resolver for Nobody {
     }
 
     fn met(&self, _met: Met) {}
+}
+
+/// Of a node that answers for itself alone: who greeted is known from then on.
+impl Resolver for Discovery {
+    fn known(&self, _wanted: &NodeId) -> Option<Known> {
+        None
+    }
+
+    fn met(&self, met: Met) {
+        Self::met(self, met);
+    }
 }
 
 impl GreetingService {

@@ -1,6 +1,9 @@
 //! Taking a port: a default gives way to a free one, an asked-for one does not.
 
-use std::{io, net::SocketAddr};
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+};
 
 use tokio::net::TcpListener;
 
@@ -36,6 +39,15 @@ impl PortChoice {
         match self {
             Self::Default(address) | Self::Exact(address) => address,
         }
+    }
+}
+
+/// All addresses of both families, or of IPv4 alone on a machine without IPv6.
+pub fn any_address() -> IpAddr {
+    let six = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+    match std::net::TcpListener::bind((six, 0)) {
+        Ok(_) => six,
+        Err(_) => Ipv4Addr::UNSPECIFIED.into(),
     }
 }
 
