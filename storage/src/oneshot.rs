@@ -23,13 +23,21 @@ struct Slot<T> {
 
 #[derive(Debug)]
 enum State<T> {
-    Open(Option<Waker>),
+    Open(Waiting),
     Given(T),
     Over,
 }
 
+/// Who has come for the result so far.
+#[derive(Debug)]
+enum Waiting {
+    Nobody,
+    Thread,
+    Task(Waker),
+}
+
 pub(crate) fn pair<T>() -> (Promise<T>, Waiter<T>) {
-    let slot = Arc::new(Slot { state: Mutex::new(State::Open(None)), given: Condvar::new() });
+    let slot = Arc::new(Slot { state: Mutex::new(State::Open(Waiting::Nobody)), given: Condvar::new() });
     (Promise(Some(Arc::clone(&slot))), Waiter(slot))
 }
 
@@ -52,9 +60,11 @@ impl<T> Drop for Promise<T> {
 impl<T> Slot<T> {
     fn settle(&self, state: State<T>) {
         let before = std::mem::replace(&mut *lock(&self.state), state);
-        self.given.notify_all();
-        if let State::Open(Some(waker)) = before {
-            waker.wake();
+        match before {
+            State::Open(Waiting::Task(waker)) => waker.wake(),
+            // A call of the system even when nobody sleeps.
+            State::Open(Waiting::Thread) => self.given.notify_all(),
+            State::Open(Waiting::Nobody) | State::Given(_) | State::Over => {}
         }
     }
 }
@@ -80,6 +90,7 @@ impl<T> Waiter<T> {
             if let Some(result) = state.take() {
                 return result;
             }
+            *state = State::Open(Waiting::Thread);
             state = self.0.given.wait(state).unwrap_or_else(std::sync::PoisonError::into_inner);
         }
     }
@@ -97,6 +108,7 @@ impl<T> Waiter<T> {
                 drop(state);
                 return Err(self);
             }
+            *state = State::Open(Waiting::Thread);
             let waited = self.0.given.wait_timeout(state, left);
             state = waited.unwrap_or_else(std::sync::PoisonError::into_inner).0;
         }
@@ -111,7 +123,7 @@ impl<T> Future for Waiter<T> {
         if let Some(result) = state.take() {
             return Poll::Ready(result);
         }
-        *state = State::Open(Some(context.waker().clone()));
+        *state = State::Open(Waiting::Task(context.waker().clone()));
         Poll::Pending
     }
 }
