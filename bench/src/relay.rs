@@ -1,13 +1,14 @@
 //! `bench relay`: the same work directly from peer to peer and through two bridges, interleaved in one run.
 //!
-//! Two kinds of ends: raw ones, which speak plain TLS with node ids and show what the way costs, and real peers, whose
-//! messages are durable at both ends. Direct and relayed work alternate in short rounds, so that a busy moment of the
+//! Three kinds of ends: raw ones, which speak plain TLS with node ids and show what the way costs; such as have sessions
+//! like peers, streams of gRPC, but store nothing; and real peers, whose messages are durable at both ends. Direct and relayed work alternate in short rounds, so that a busy moment of the
 //! machine falls on both.
 
 mod bulk;
 mod cores;
 mod dialer;
 mod echo;
+mod frames;
 mod latency;
 mod memory;
 mod messages;
@@ -59,9 +60,10 @@ pub(crate) async fn run(quick: bool) -> anyhow::Result<()> {
     let mut table = Table::new();
 
     cores::measure(scale, folder.path(), &mut table)?;
-    println!("starting two networks, two bridges, an echo peer behind the second...");
+    println!("starting two networks, two bridges, echo peers behind the second...");
     let site = Site::start(&program, folder.path()).await?;
     memory::measure(&site, scale, &mut table).await?;
+    frames::measure(&site, scale, &mut table).await?;
     latency::measure(&site, scale, &mut table).await?;
     bulk::measure(&site, scale, &mut table).await?;
     sessions::measure(&site, scale, &mut table).await?;

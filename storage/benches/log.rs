@@ -13,7 +13,7 @@ use storage::{Log, Options, ReadError, Store};
 #[path = "../../bench/src/work/appends.rs"]
 mod work;
 
-use work::{RECORD, durable, record};
+use work::{RECORD, Writer, durable, record};
 
 const REPLAYED: u64 = 1_000_000;
 const GROUP: u64 = 1_000;
@@ -37,10 +37,12 @@ fn append(criterion: &mut Criterion) {
     group.bench_function("plain, one wait in the end", |bencher| {
         bencher.iter_custom(|count| plain(&log, count));
     });
-    for writers in [1, 64] {
-        group.bench_function(format!("durable, {writers} writers"), |bencher| {
-            bencher.iter_custom(|count| durable(&log, writers, count).unwrap());
-        });
+    for kind in [Writer::Task, Writer::Thread] {
+        for writers in [1, 64] {
+            group.bench_function(format!("durable, {writers} writers, {kind:?}"), |bencher| {
+                bencher.iter_custom(|count| durable(&log, (kind, writers), count).unwrap());
+            });
+        }
     }
     group.finish();
 }

@@ -22,8 +22,8 @@ pub(super) async fn measure(site: &Site, scale: Scale, table: &mut Table) -> any
         println!("bulk over {streams} stream(s)...");
         let (mut direct, mut relayed) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
-            direct.push(rate(&site.direct, streams, scale.of(BYTES)).await?);
-            relayed.push(rate(&site.relayed, streams, scale.of(BYTES)).await?);
+            direct.push(rate(&site.bytes.direct, streams, scale.of(BYTES)).await?);
+            relayed.push(rate(&site.bytes.relayed, streams, scale.of(BYTES)).await?);
         }
         let pair = Pair { direct: percentile(&mut direct, 0.5), relayed: percentile(&mut relayed, 0.5) };
         let name =

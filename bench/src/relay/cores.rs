@@ -6,7 +6,10 @@ use storage::{Log, Options, Store};
 use topology::simulator::Lone;
 
 use super::{Scale, Table, Target, latency::percentile};
-use crate::work::{appends, replay};
+use crate::work::{
+    appends::{self, Writer},
+    replay,
+};
 
 /// Writers at once.
 const WRITERS: u64 = 64;
@@ -21,16 +24,22 @@ pub(super) fn measure(scale: Scale, folder: &Path, table: &mut Table) -> anyhow:
     println!("durable appends...");
     let store = Store::open(folder.join("appends"), Options::default())?;
     let log = store.log("bench")?;
-    let (mut one, mut many) = (Vec::new(), Vec::new());
+    // Nodes append from tasks; threads show what waking one up costs.
+    let kinds = [(Writer::Task, "a task", Some(Target::AtLeast(20.0))), (Writer::Thread, "a thread", None)];
+    let mut rates = kinds.map(|_| (Vec::new(), Vec::new()));
     for _ in 0..ROUNDS {
-        one.push(appended(&log, 1, scale)?);
-        many.push(appended(&log, WRITERS, scale)?);
+        for ((kind, ..), (one, many)) in kinds.iter().zip(&mut rates) {
+            one.push(appended(&log, (*kind, 1), scale)?);
+            many.push(appended(&log, (*kind, WRITERS), scale)?);
+        }
     }
     store.close();
-    let (one, many) = (percentile(&mut one, 0.5), percentile(&mut many, 0.5));
-    table.figure("durable appends, 1 writer", "1/s", one, None);
-    let name = format!("durable appends, {WRITERS} concurrent writers, ratio to 1");
-    table.against(&name, "1/s", (many, one), Target::AtLeast(20.0));
+    for ((_, what, target), (mut one, mut many)) in kinds.into_iter().zip(rates) {
+        let (one, many) = (percentile(&mut one, 0.5), percentile(&mut many, 0.5));
+        table.figure(&format!("durable appends, 1 writer, {what}"), "1/s", one, None);
+        let name = format!("durable appends, {WRITERS} concurrent writers, each {what}, ratio to 1");
+        table.against(&name, "1/s", (many, one), target);
+    }
 
     println!("replay of {EVENTS} events...");
     let mut rates: Vec<_> = replayed(EVENTS).collect();
@@ -40,8 +49,8 @@ pub(super) fn measure(scale: Scale, folder: &Path, table: &mut Table) -> anyhow:
 }
 
 /// Durable records per second.
-fn appended(log: &Log, writers: u64, scale: Scale) -> anyhow::Result<f64> {
-    let count = writers * scale.of(EACH) as u64;
+fn appended(log: &Log, writers: (Writer, u64), scale: Scale) -> anyhow::Result<f64> {
+    let count = writers.1 * scale.of(EACH) as u64;
     Ok(count as f64 / appends::durable(log, writers, count)?.as_secs_f64())
 }
 

@@ -6,9 +6,13 @@ use identity::{
     NodeId,
     tls::{ALPN_H2, Expected, Identity, client_config, server_name},
 };
+use runtime::rpc::connect_tls;
 use rustls::ClientConfig;
 use tokio::{io::AsyncWriteExt as _, net::TcpStream};
 use tokio_rustls::{TlsConnector, client::TlsStream};
+use tonic::transport::Channel;
+
+use super::PATIENCE;
 
 /// Opens connections over one way. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -22,6 +26,12 @@ impl Dialer {
     pub(super) fn new(own: &Identity, destination: NodeId, address: SocketAddr) -> anyhow::Result<Self> {
         let config = Arc::new(client_config(own, Expected::Node(destination), ALPN_H2)?);
         Ok(Self { address, destination, config })
+    }
+
+    /// A connection for gRPC with the echo peer, as peers open theirs.
+    pub(super) async fn channel(&self) -> anyhow::Result<Channel> {
+        let (config, name) = (Arc::clone(&self.config), server_name(self.destination));
+        Ok(connect_tls(self.address, config, name, PATIENCE).await?.0)
     }
 
     /// A finished TLS session with the echo peer, which was told what is wanted of it.

@@ -1,7 +1,7 @@
 //! The other end of the raw measurements: a peer as far as a bridge can see, with a few lines of echo behind its TLS.
 //!
 //! A connection's first byte says what it wants: [`ECHO`] gives every byte back, [`SINK`] swallows what comes until the
-//! end and then answers how much it was.
+//! end and then answers how much it was. Or the peer talks as peers do, and gives back [frames](super::frames).
 
 use std::{
     io::Read as _,
@@ -28,7 +28,7 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use tracing::info_span;
 
-use super::node::Node;
+use super::{frames, node::Node};
 
 /// Give back whatever comes.
 pub(super) const ECHO: u8 = b'E';
@@ -50,6 +50,9 @@ pub(crate) struct EchoArguments {
     bridge: NodeId,
     #[arg(long)]
     control: SocketAddr,
+    /// Sessions of chat frames instead of bare bytes
+    #[arg(long)]
+    frames: bool,
 }
 
 /// Serves until its parent goes away.
@@ -58,17 +61,13 @@ pub(crate) async fn serve(arguments: EchoArguments) -> anyhow::Result<()> {
     let tasks = TaskGroup::new();
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let port = listener.local_addr()?.port();
-    let acceptor = TlsAcceptor::from(Arc::new(server_config(&identity, ALPN_H2)?));
-    let (id, group) = (identity.id(), tasks.clone());
-    tasks.spawn(info_span!("accept"), async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let acceptor = acceptor.clone();
-            group.spawn(info_span!("connection"), async move {
-                // Ends in whatever way the measuring side ends it.
-                let _ = answer(stream, acceptor).await;
-            });
-        }
-    });
+    let config = Arc::new(server_config(&identity, ALPN_H2)?);
+    if arguments.frames {
+        frames::serve(&tasks, listener, config);
+    } else {
+        serve_bytes(&tasks, listener, TlsAcceptor::from(config));
+    }
+    let id = identity.id();
     let registration =
         Registration { network: arguments.network, bridge: arguments.bridge, control: arguments.control };
     registration.keep(&tasks, identity, port).await?;
@@ -83,6 +82,19 @@ pub(crate) async fn serve(arguments: EchoArguments) -> anyhow::Result<()> {
 pub(super) fn parse_ready(line: &str) -> Option<(NodeId, u16)> {
     let mut parts = line.strip_prefix("ready ")?.split(' ');
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
+fn serve_bytes(tasks: &TaskGroup, listener: TcpListener, acceptor: TlsAcceptor) {
+    let group = tasks.clone();
+    tasks.spawn(info_span!("accept"), async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            group.spawn(info_span!("connection"), async move {
+                // Ends in whatever way the measuring side ends it.
+                let _ = answer(stream, acceptor).await;
+            });
+        }
+    });
 }
 
 async fn answer(stream: TcpStream, acceptor: TlsAcceptor) -> std::io::Result<()> {

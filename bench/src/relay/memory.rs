@@ -39,7 +39,7 @@ pub(super) async fn measure(site: &Site, scale: Scale, table: &mut Table) -> any
 async fn open(site: &Site, connections: usize) -> anyhow::Result<Vec<impl Sized + use<>>> {
     let mut opening = JoinSet::new();
     for _ in 0..AT_ONCE {
-        let way = site.relayed.clone();
+        let way = site.bytes.relayed.clone();
         opening.spawn(async move {
             let mut held = Vec::new();
             for _ in 0..connections / AT_ONCE {

@@ -20,8 +20,8 @@ pub(super) async fn measure(site: &Site, scale: Scale, table: &mut Table) -> any
     println!("new sessions, {AT_ONCE} at once...");
     let (mut direct, mut relayed) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        direct.push(rate(&site.direct, scale.of(SESSIONS)).await?);
-        relayed.push(rate(&site.relayed, scale.of(SESSIONS)).await?);
+        direct.push(rate(&site.bytes.direct, scale.of(SESSIONS)).await?);
+        relayed.push(rate(&site.bytes.relayed, scale.of(SESSIONS)).await?);
     }
     let pair = Pair { direct: percentile(&mut direct, 0.5), relayed: percentile(&mut relayed, 0.5) };
     table.pair("new sessions, 8 at once", "1/s", pair, None);

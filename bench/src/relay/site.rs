@@ -1,4 +1,4 @@
-//! What is measured: two networks on loopback, a bridge in each, linked, and an echo peer behind the second.
+//! What is measured: two networks on loopback, a bridge in each, linked, and echo peers behind the second.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -30,10 +30,19 @@ pub(super) struct Site {
     pub(super) cloud: Node,
     pub(super) networks: [String; 2],
     pub(super) folder: PathBuf,
+    /// To a peer that speaks plain bytes.
+    pub(super) bytes: Ways,
+    /// To one that has sessions as peers have them.
+    pub(super) frames: Ways,
+    tasks: TaskGroup,
+    _echoes: [Child; 2],
+}
+
+/// Both ways to the same echo peer.
+#[derive(Debug)]
+pub(super) struct Ways {
     pub(super) direct: Dialer,
     pub(super) relayed: Dialer,
-    tasks: TaskGroup,
-    _echo: Child,
 }
 
 impl Site {
@@ -54,17 +63,25 @@ impl Site {
         })
         .await?;
 
-        let (echo, id, port) = start_echo(&cloud, &networks[1]).await?;
+        let (bytes_echo, bytes_id, bytes_port) = start_echo(&cloud, &networks[1], &[]).await?;
+        let (frames_echo, frames_id, frames_port) = start_echo(&cloud, &networks[1], &["--frames"]).await?;
         let identity = Identity::ephemeral()?;
         let tasks = TaskGroup::new();
         let registration = Registration::to(&home, &networks[0])?;
         registration.keep(&tasks, identity.clone(), 0).await?;
-        until("the echo peer is reachable across", || reachable(&home, id)).await?;
+        for id in [bytes_id, frames_id] {
+            until("the echo peers are reachable across", || reachable(&home, id)).await?;
+        }
 
         let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let direct = Dialer::new(&identity, id, at(port))?;
-        let relayed = Dialer::new(&identity, id, at(home.port("proxy")?))?;
-        Ok(Self { home, cloud, networks, folder: folder.into(), direct, relayed, tasks, _echo: echo })
+        let proxy = at(home.port("proxy")?);
+        let ways = |id, port| {
+            let direct = Dialer::new(&identity, id, at(port))?;
+            anyhow::Ok(Ways { direct, relayed: Dialer::new(&identity, id, proxy)? })
+        };
+        let (bytes, frames) = (ways(bytes_id, bytes_port)?, ways(frames_id, frames_port)?);
+        let (folder, echoes) = (folder.into(), [bytes_echo, frames_echo]);
+        Ok(Self { home, cloud, networks, folder, bytes, frames, tasks, _echoes: echoes })
     }
 }
 
@@ -85,11 +102,12 @@ async fn reachable(bridge: &Node, destination: NodeId) -> Option<()> {
     open.then_some(())
 }
 
-/// Starts the echo peer as a process of its own, registered with `bridge`; gives its id and secure port.
-async fn start_echo(bridge: &Node, network: &str) -> anyhow::Result<(Child, NodeId, u16)> {
+/// Starts an echo peer as a process of its own, registered with `bridge`; gives its id and secure port.
+async fn start_echo(bridge: &Node, network: &str, what: &[&str]) -> anyhow::Result<(Child, NodeId, u16)> {
     let mut child = Command::new(std::env::current_exe()?)
         .args(["echo", "--network", network, "--bridge", &bridge.id().to_string()])
         .args(["--control", &format!("127.0.0.1:{}", bridge.port("control")?)])
+        .args(what)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .kill_on_drop(true)

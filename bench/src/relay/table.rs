@@ -55,9 +55,15 @@ impl Table {
     }
 
     /// One figure against another that was shown before; the target is for the ratio.
-    pub(crate) fn against(&mut self, name: &str, unit: &str, (value, base): (f64, f64), target: Target) {
+    pub(crate) fn against(
+        &mut self,
+        name: &str,
+        unit: &str,
+        (value, base): (f64, f64),
+        target: Option<Target>,
+    ) {
         let ratio = value / base;
-        self.row([name.into(), unit.into(), String::new(), number(value)], ratio, Some(ratio), Some(target));
+        self.row([name.into(), unit.into(), String::new(), number(value)], ratio, Some(ratio), target);
     }
 
     fn row(&mut self, start: [String; 4], judged: f64, ratio: Option<f64>, target: Option<Target>) {
