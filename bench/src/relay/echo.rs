@@ -1,7 +1,7 @@
 //! The other end of the raw measurements: a peer as far as a bridge can see, with a few lines of echo behind its TLS.
 //!
 //! A connection's first byte says what it wants: [`ECHO`] gives every byte back, [`SINK`] swallows what comes until the
-//! end and then answers how much it was. Or the peer talks as peers do, and gives back [frames](super::frames).
+//! end and then answers how much it was. Or the peer talks as peers do, and gives back [frames].
 
 use std::{
     io::Read as _,
