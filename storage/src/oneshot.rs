@@ -141,10 +141,18 @@ mod tests {
 
     #[test]
     fn a_waiter_is_woken_by_the_result() {
-        let (promise, waiter) = pair();
-        let waiting = std::thread::spawn(move || waiter.wait());
-        promise.give(7);
-        assert_eq!(waiting.join().unwrap(), Some(7));
+        let waits: [fn(Waiter<u8>) -> Option<u8>; 2] =
+            [Waiter::wait, |waiter| waiter.wait_for(Duration::from_secs(3_600)).unwrap()];
+        for wait in waits {
+            let (promise, waiter) = pair();
+            let slot = Arc::clone(&waiter.0);
+            let waiting = std::thread::spawn(move || wait(waiter));
+            while !matches!(*lock(&slot.state), State::Open(Waiting::Thread)) {
+                std::thread::yield_now();
+            }
+            promise.give(7);
+            assert_eq!(waiting.join().unwrap(), Some(7));
+        }
     }
 
     #[test]
