@@ -36,6 +36,8 @@ pub const MAX_FAILED_LOOKS: u32 = 3;
 pub const VISIT_PACE: Duration = Duration::from_secs(600);
 /// A claim whose person did not come is given up after this time: the peer's own lease, and a little.
 pub const RELEASE_AFTER: Duration = Duration::from_secs(150);
+/// A peer is not put to sleep so soon after somebody was sent to it: what it said last was before they came.
+pub const ON_THE_WAY: Duration = Duration::from_secs(3);
 /// How long a request to a peer that sleeps may wait for it.
 pub const WAKE_TIMEOUT: Duration = Duration::from_secs(20);
 /// The largest request of a bridge that wants a peer woken: an id.

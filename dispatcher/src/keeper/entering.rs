@@ -138,15 +138,16 @@ impl Keeper {
 
     /// Does the next thing for those who wait for a peer.
     pub(super) async fn go_on(&mut self, number: u64) {
-        let Some(phase) = self.phases.get(&number) else {
+        let Some(phase) = self.phases.get_mut(&number) else {
             if let Err(error) = self.wake(number).await {
                 self.refuse(number, &cannot_write(&error));
             }
             return;
         };
-        let Phase::Running(running, _) = phase else { return };
+        let Phase::Running(running, look) = phase else { return };
         let running = *running;
         let Some(parked) = self.parked.get_mut(&number) else { return };
+        look.sent = Some(Instant::now());
         for reply in parked.routed.drain(..) {
             let _ = reply.send(Ok(running));
         }

@@ -112,7 +112,7 @@ impl Keeper {
             Ok(seen) => {
                 (look.failed, look.resident_kib) = (0, seen.resident_kib);
                 if let Some(records) = Records::told(&seen) {
-                    look.records = Some(Box::new(records));
+                    look.records = Some(records);
                 }
                 self.on_seen(number, &seen).await;
             }
@@ -156,11 +156,17 @@ impl Keeper {
         if adopted {
             return;
         }
-        let idle = self.config.idle.as_millis();
-        if seen.pages == 0 && seen.queued == 0 && u128::from(seen.idle_ms) >= idle && !self.is_wanted(number)
-        {
+        let is_idle = u128::from(seen.idle_ms) >= self.config.idle.as_millis();
+        if is_idle && seen.pages == 0 && seen.queued == 0 && !self.is_expecting(number) {
             self.put_to_sleep(number).await;
         }
+    }
+
+    /// Whether somebody waits for a peer, or is on the way to it.
+    fn is_expecting(&self, number: u64) -> bool {
+        let is_awaited =
+            matches!(self.phases.get(&number), Some(Phase::Running(_, look)) if look.is_expecting());
+        is_awaited || self.is_wanted(number)
     }
 
     /// Somebody is there, or comes back.
@@ -181,7 +187,7 @@ impl Keeper {
 
     pub(super) async fn put_to_sleep(&mut self, number: u64) {
         let records = match self.phases.get(&number) {
-            Some(Phase::Running(_, look)) => look.records.as_deref(),
+            Some(Phase::Running(_, look)) => look.records.as_ref(),
             _ => None,
         };
         let asleep = records.map(Records::to_keep).unwrap_or_default();

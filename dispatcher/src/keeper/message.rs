@@ -7,7 +7,10 @@ use proto::{claim::v1::HolderResponse, control::v1::KeptPeer};
 use tokio::sync::oneshot;
 use tonic::Status;
 
-use crate::{backend::Running, claims::NotClaimed, cookie::Person, fellows::Reached, network::Records};
+use crate::{
+    backend::Running, claims::NotClaimed, cookie::Person, fellows::Reached, limits::ON_THE_WAY,
+    network::Records,
+};
 
 /// What the keeper is asked.
 #[derive(Debug)]
@@ -77,7 +80,7 @@ pub(crate) struct View {
 #[derive(Debug)]
 pub(super) enum Phase {
     Starting,
-    Running(Running, Look),
+    Running(Running, Box<Look>),
     Stopping,
 }
 
@@ -89,15 +92,30 @@ pub(super) struct Look {
     pub(super) next: Instant,
     pub(super) under_way: bool,
     pub(super) failed: u32,
+    /// When somebody was last sent to it.
+    pub(super) sent: Option<Instant>,
     /// What the peer last said of itself.
-    pub(super) records: Option<Box<Records>>,
+    pub(super) records: Option<Records>,
     /// KiB of its memory, by its own word.
     pub(super) resident_kib: Option<u64>,
 }
 
 impl Look {
-    pub(super) fn at(next: Instant) -> Self {
-        Self { since: Instant::now(), next, under_way: false, failed: 0, records: None, resident_kib: None }
+    pub(super) fn at(next: Instant) -> Box<Self> {
+        Box::new(Self {
+            since: Instant::now(),
+            next,
+            under_way: false,
+            failed: 0,
+            sent: None,
+            records: None,
+            resident_kib: None,
+        })
+    }
+
+    /// Whether somebody is on the way to it, of whom it knows nothing yet.
+    pub(super) fn is_expecting(&self) -> bool {
+        self.sent.is_some_and(|sent| sent.elapsed() < ON_THE_WAY)
     }
 }
 

@@ -68,6 +68,18 @@ fn a_peer_that_nobody_visits_is_forgotten_and_those_that_somebody_comes_to_or_ha
 }
 
 #[test]
+fn whoever_comes_at_the_moment_in_which_a_peer_is_put_to_sleep_gets_in() {
+    let Some((clock, lobby)) = start("moment", &["--pool", "0", "--idle", "1h"]) else { return };
+    let (port, mut visitor) = (lobby.port(), Visitor::default());
+    let node = visitor.enter(port);
+    for hours in 1..=30 {
+        // It is due to sleep at the next look, which comes as soon as time has jumped.
+        clock.set(&format!("+{}h", 2 * hours));
+        assert_eq!(visitor.enter(port), node, "jump {hours}");
+    }
+}
+
+#[test]
 fn however_soon_peers_are_forgotten_one_whose_page_is_open_is_not() {
     let Some((clock, lobby)) = start("soon", &["--pool", "0", "--forget", "4m"]) else { return };
     let (port, mut visitor) = (lobby.port(), Visitor::default());
