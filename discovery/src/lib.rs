@@ -61,7 +61,6 @@ pub mod limits;
 mod metrics;
 mod neighbour;
 pub mod neighbours;
-mod rates;
 mod settings;
 pub mod source;
 mod target;

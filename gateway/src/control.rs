@@ -5,7 +5,7 @@ mod callers;
 mod follow;
 mod register;
 
-use std::{net::IpAddr, pin::Pin};
+use std::{pin::Pin, sync::Mutex};
 
 use futures_util::Stream;
 use identity::NodeId;
@@ -19,30 +19,20 @@ use tonic::{Request, Response, Status};
 pub(crate) use callers::Refused;
 pub(crate) use follow::Followers;
 
-use crate::{
-    limits::{CONTROL_RATE_PER_ADDRESS, CONTROL_RATE_PER_NODE},
-    rates::Rates,
-    report,
-    shared::Shared,
-};
+use self::callers::Pace;
+use crate::{report, shared::Shared};
 
 /// The service.
 #[derive(Debug)]
 pub(crate) struct ControlService {
     shared: Shared,
     followers: Followers,
-    rates_of_nodes: Rates<NodeId>,
-    rates_of_addresses: Rates<IpAddr>,
+    pace: Mutex<Pace>,
 }
 
 impl ControlService {
     pub(crate) fn new(shared: Shared) -> Self {
-        Self {
-            shared,
-            followers: Followers::default(),
-            rates_of_nodes: Rates::new(CONTROL_RATE_PER_NODE),
-            rates_of_addresses: Rates::new(CONTROL_RATE_PER_ADDRESS),
-        }
+        Self { shared, followers: Followers::default(), pace: Mutex::new(Pace::new()) }
     }
 }
 

@@ -65,7 +65,6 @@ pub mod past;
 mod policy;
 mod ports;
 pub mod proxy;
-mod rates;
 mod report;
 mod serve;
 mod settings;

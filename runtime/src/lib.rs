@@ -7,7 +7,7 @@
 //! | [`TaskGroup`] | tasks that are stopped together, in good order |
 //! | [`EventLoop`] | a thread of its own for tasks in which microseconds count |
 //! | [`Backoff`] | jittered waits between tries |
-//! | [`TokenBucket`] | rate limits, time as argument |
+//! | [`TokenBucket`], [`Rates`] | rate limits, time as argument: one, and one for each caller |
 //! | [`rpc`] | listeners and channels for tonic: TLS, plain and Unix sockets |
 //! | [`socket_path`] | where the local control socket of a data directory is |
 //! | [`metrics`] | Prometheus metrics and health over HTTP |
@@ -32,6 +32,7 @@ mod backoff;
 mod event_loop;
 mod memory;
 pub mod metrics;
+mod rates;
 mod replace_file;
 pub mod rpc;
 pub mod socket_path;
@@ -44,6 +45,7 @@ pub mod web;
 pub use backoff::Backoff;
 pub use event_loop::{BusyPoll, EventLoop};
 pub use memory::resident_kib;
+pub use rates::Rates;
 pub use replace_file::replace_file;
 pub use task_group::TaskGroup;
 pub use token_bucket::TokenBucket;

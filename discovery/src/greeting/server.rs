@@ -12,13 +12,12 @@ use proto::greeting::v1::{
     GreetRequest, GreetResponse,
     greeting_server::{Greeting, GreetingServer},
 };
-use runtime::rpc::PeerInfo;
+use runtime::{Rates, rpc::PeerInfo};
 use tonic::{Request, Response, Status};
 
 use crate::{
     Announcer, Discovery, Metrics,
-    limits::{GREETINGS_PER_ADDRESS, MAX_MESSAGE_BYTES},
-    rates::AddressRates,
+    limits::{GREETINGS_PER_ADDRESS, MAX_MESSAGE_BYTES, MAX_RATED_ADDRESSES},
 };
 
 /// The records of a node.
@@ -61,7 +60,7 @@ pub struct Nobody;
 pub struct GreetingService {
     own: Announcer,
     resolver: Arc<dyn Resolver>,
-    rates: Mutex<AddressRates>,
+    rates: Mutex<Rates<IpAddr>>,
     metrics: Metrics,
 }
 
@@ -87,7 +86,7 @@ impl Resolver for Discovery {
 impl GreetingService {
     /// A service for `tonic::transport::Server::add_service`, over `runtime::rpc::tcp_incoming`.
     pub fn new(own: Announcer, resolver: Arc<dyn Resolver>, metrics: Metrics) -> GreetingServer<Self> {
-        let rates = Mutex::new(AddressRates::new(GREETINGS_PER_ADDRESS));
+        let rates = Mutex::new(Rates::new(GREETINGS_PER_ADDRESS, MAX_RATED_ADDRESSES));
         runtime::compressed!(GreetingServer::new(Self { own, resolver, rates, metrics }))
             .max_decoding_message_size(MAX_MESSAGE_BYTES)
     }

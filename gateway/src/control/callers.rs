@@ -1,13 +1,19 @@
 //! Who calls, and what they may.
 
-use std::{net::SocketAddr, time::Instant};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::PoisonError,
+    time::Instant,
+};
 
 use identity::{NodeId, tls::node_of_certificate};
-use runtime::rpc::PeerInfo;
+use runtime::{Rates, rpc::PeerInfo};
 use tonic::Request;
 
 use super::ControlService;
-use crate::limits::{MAX_FOLLOWERS, MAX_FOLLOWERS_PER_NODE};
+use crate::limits::{
+    CONTROL_RATE_PER_ADDRESS, CONTROL_RATE_PER_NODE, MAX_FOLLOWERS, MAX_FOLLOWERS_PER_NODE, MAX_RATE_ENTRIES,
+};
 
 /// Why a request is not served. The caller is at fault; nothing changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -47,6 +53,27 @@ pub(crate) struct Caller {
     pub(crate) address: SocketAddr,
 }
 
+/// How often who calls.
+#[derive(Debug)]
+pub(super) struct Pace {
+    of_nodes: Rates<NodeId>,
+    of_addresses: Rates<IpAddr>,
+}
+
+impl Pace {
+    pub(super) fn new() -> Self {
+        Self {
+            of_nodes: Rates::new(CONTROL_RATE_PER_NODE, MAX_RATE_ENTRIES),
+            of_addresses: Rates::new(CONTROL_RATE_PER_ADDRESS, MAX_RATE_ENTRIES),
+        }
+    }
+
+    fn admits(&mut self, caller: Caller) -> bool {
+        let now = Instant::now();
+        self.of_nodes.take(now, caller.id) && self.of_addresses.take(now, caller.address.ip().to_canonical())
+    }
+}
+
 impl ControlService {
     /// Any node that proves its id, within its rate.
     pub(super) fn caller<T>(&self, request: &Request<T>) -> Result<Caller, Refused> {
@@ -54,13 +81,12 @@ impl ControlService {
         let address = info.remote.ok_or(Refused::Stranger)?;
         let certificate = info.certificate.as_ref().ok_or(Refused::Stranger)?;
         let id = node_of_certificate(certificate).map_err(|_| Refused::Stranger)?;
-        let now = Instant::now();
-        let (nodes, addresses) = (&self.rates_of_nodes, &self.rates_of_addresses);
-        if !nodes.take(id, now) || !addresses.take(address.ip().to_canonical(), now) {
+        let caller = Caller { id, address };
+        if !self.pace.lock().unwrap_or_else(PoisonError::into_inner).admits(caller) {
             self.shared.metrics.control_refused();
             return Err(Refused::TooFast);
         }
-        Ok(Caller { id, address })
+        Ok(caller)
     }
 
     /// A node of this network, or an operator.

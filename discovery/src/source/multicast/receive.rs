@@ -18,8 +18,7 @@ use crate::{
     Announcer, KnownAddress, Neighbour, Snapshot, SourceKind,
     addresses::{HintOrigin, is_link_local, may_be_source, may_follow_hint},
     datagram::{self, Datagram, Hint, Said},
-    limits::{DATAGRAMS_PER_ADDRESS, DATAGRAMS_PER_SOCKET, MAX_DATAGRAM_BYTES},
-    rates::AddressRates,
+    limits::{DATAGRAMS_PER_ADDRESS, DATAGRAMS_PER_SOCKET, MAX_DATAGRAM_BYTES, MAX_RATED_ADDRESSES},
     source::{Heard, Outlet, Report},
 };
 
@@ -43,7 +42,7 @@ pub(super) struct Receiver {
 /// The rates of one socket.
 struct Rates {
     all: TokenBucket,
-    each: AddressRates,
+    each: runtime::Rates<IpAddr>,
 }
 
 impl Receiver {
@@ -206,7 +205,8 @@ fn new_description(
 impl Rates {
     fn new() -> Self {
         let (burst, per_second) = DATAGRAMS_PER_SOCKET;
-        Self { all: TokenBucket::new(burst, per_second), each: AddressRates::new(DATAGRAMS_PER_ADDRESS) }
+        let each = runtime::Rates::new(DATAGRAMS_PER_ADDRESS, MAX_RATED_ADDRESSES);
+        Self { all: TokenBucket::new(burst, per_second), each }
     }
 
     /// The address's own rate first: who is over it does not use up the others'.
