@@ -61,8 +61,8 @@ pub(crate) fn sentence(error: &anyhow::Error) -> String {
         .chain()
         .map(|cause| cause.downcast_ref::<Status>().map_or_else(|| cause.to_string(), status_sentence))
         .fold(String::new(), |mut whole, part| {
-            // Errors of libraries often repeat their cause.
-            if !whole.ends_with(&part) {
+            // Errors often say their cause, and what to do after it.
+            if !whole.contains(&part) {
                 whole.push_str(if whole.is_empty() { "" } else { ": " });
                 whole.push_str(&part);
             }

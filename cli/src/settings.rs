@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use discovery::Target;
 use gateway::{BridgeConfig, Discovery, LinkUrl, Port, Retention};
-use identity::NodeId;
+use identity::{Network, NodeId};
 use peer::{Hosting, PeerConfig};
 use runtime::telemetry::{self, Telemetry, Traces};
 
@@ -96,7 +96,7 @@ fn ours(filter: &str) -> String {
 
 /// What `causeway bridge` is to run.
 pub(crate) fn bridge(args: BridgeArgs, file: BridgeTable) -> anyhow::Result<BridgeSettings> {
-    let name = args.node.name.or(file.name).unwrap_or_else(host_name);
+    let name = name(args.node.name.or(file.name), host_name)?;
     let network = network(args.node.network.or(file.network))?;
     let data = data_of(args.node.data.or(file.data), Kind::Bridge, &name)?;
     let mut config = BridgeConfig::new(data, name, network);
@@ -129,7 +129,7 @@ pub(crate) fn bridge(args: BridgeArgs, file: BridgeTable) -> anyhow::Result<Brid
 
 /// What `causeway peer` is to run.
 pub(crate) fn peer(args: PeerArgs, file: PeerTable) -> anyhow::Result<PeerConfig> {
-    let name = args.node.name.or(file.name).unwrap_or_else(user_name);
+    let name = name(args.node.name.or(file.name), user_name)?;
     let network = network(args.node.network.or(file.network))?;
     let data = data_of(args.node.data.or(file.data), Kind::Peer, &name)?;
     let mut config = PeerConfig::new(data, name, network);
@@ -180,10 +180,26 @@ fn host_name() -> String {
     if name.is_empty() { "unnamed".into() } else { name }
 }
 
+fn name(given: Option<String>, usual: fn() -> String) -> anyhow::Result<String> {
+    let name = given.unwrap_or_else(usual);
+    match identity::check_name(&name) {
+        Ok(()) => Ok(name),
+        Err(_) => Err(usage(format!(
+            "{name:?} cannot be the name of a node: choose a --name of 1 to 64 bytes without control characters"
+        ))),
+    }
+}
+
 fn network(given: Option<String>) -> anyhow::Result<String> {
-    given.ok_or_else(|| {
+    let name = given.ok_or_else(|| {
         usage("which network is this machine in? Name it with --network, such as `--network home`; all nodes of one LAN use the same name".into())
-    })
+    })?;
+    match Network::from_proto(&Network::named(&name).to_proto()) {
+        Ok(_) => Ok(name),
+        Err(_) => Err(usage(format!(
+            "{name:?} cannot be the name of a network: choose a --network of 1 to 32 bytes without control characters"
+        ))),
+    }
 }
 
 fn data_of(given: Option<PathBuf>, kind: Kind, name: &str) -> anyhow::Result<PathBuf> {

@@ -8,7 +8,7 @@ use identity::{MAX_KEEPERS, NodeId};
 
 use super::{
     consul::{consul, options},
-    data_of, first, host_name, network, targets, usage,
+    data_of, first, host_name, name, network, targets, usage,
 };
 use crate::{
     args::{Backend, Catalog, DispatcherArgs, Ui},
@@ -23,7 +23,7 @@ const LEAST_IDLE: Duration = Duration::from_secs(1);
 const IMAGE: &str = "causeway";
 
 pub(crate) fn dispatcher(args: DispatcherArgs, file: DispatcherTable) -> anyhow::Result<DispatcherConfig> {
-    let name = args.name.or(file.name).unwrap_or_else(host_name);
+    let name = name(args.name.or(file.name), host_name)?;
     let network = network(args.network.or(file.network))?;
     let data = data_of(args.data.or(file.data), Kind::Dispatcher, &name)?;
     let program =

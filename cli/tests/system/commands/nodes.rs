@@ -48,6 +48,25 @@ fn nodes_end_well_on_both_signals_and_are_gone_for_the_others_at_once() {
 }
 
 #[test]
+fn a_name_that_nobody_could_use_is_refused_with_the_rule_before_anything_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let long = "n".repeat(65);
+    for kind in ["peer", "bridge", "dispatcher"] {
+        for (name, network) in
+            [("", "home"), (&long, "home"), ("anna", ""), ("anna", &long), ("a\nb", "home")]
+        {
+            let mut command = program(folder.path());
+            command.args([kind, "--name", name, "--network", network]);
+            command.args(["--listen", if kind == "dispatcher" { "127.0.0.1:0" } else { "127.0.0.1" }]);
+            let answer = Answer::of(command.arg("--data").arg(folder.path().join(kind)));
+            let (what, wrong) = if network == "home" { ("--name", name) } else { ("--network", network) };
+            assert_answer(&answer, USAGE, &[what, &format!("{wrong:?}"), "bytes", "control characters"]);
+        }
+    }
+    assert_eq!(folder.path().read_dir().unwrap().count(), 0, "something was made for a node that cannot be");
+}
+
+#[test]
 fn health_tells_whether_a_node_answers() {
     let (folder, lan) = (tempfile::tempdir().unwrap(), network("lan"));
     for node in [Node::peer("anna", &lan, folder.path()), Node::bridge("attic", &lan, folder.path())] {
