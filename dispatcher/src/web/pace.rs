@@ -50,4 +50,13 @@ mod tests {
         assert!(!pace.admits(of_subnet("ffff:1"), now));
         assert!((0..100).all(|_| Pace::new(0).admits(one, now)));
     }
+    #[test]
+    fn the_table_is_bounded_and_the_rest_share_one_count() {
+        let (pace, now) = (Pace::new(1), Instant::now());
+        let address = |number: usize| IpAddr::from(u32::try_from(number).unwrap().to_be_bytes());
+        assert!((0..MAX_LOGIN_ADDRESSES).all(|number| pace.admits(address(number), now)));
+        assert!(pace.admits(address(MAX_LOGIN_ADDRESSES), now));
+        assert!(!pace.admits(address(MAX_LOGIN_ADDRESSES + 1), now));
+        assert!(pace.rates.unwrap().lock().unwrap().len() <= MAX_LOGIN_ADDRESSES + 1);
+    }
 }
