@@ -1,6 +1,6 @@
 //! The local control socket: what the command line asks. Whoever may open the data directory is the owner.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc};
+use std::sync::Arc;
 
 use identity::{Network, NodeId};
 use proto::{
@@ -27,7 +27,6 @@ use tonic::{Request, Response, Status, transport::Server};
 use crate::{
     admin::AdminLinks,
     config::DispatcherConfig,
-    error::StartError,
     keeper::{Act, Command, told},
     limits::SHUTDOWN_GRACE,
 };
@@ -49,14 +48,8 @@ pub(crate) struct DispatcherControl {
     pub(crate) stop: CancellationToken,
 }
 
-/// Serves the socket, with health and reflection. Only this user may open it.
-pub(crate) async fn serve(
-    group: &TaskGroup,
-    path: &Path,
-    service: DispatcherControl,
-) -> Result<(), StartError> {
-    let listener = UnixListener::bind(path).map_err(StartError::io(path))?;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(StartError::io(path))?;
+/// Serves the socket, with health and reflection.
+pub(crate) async fn serve(group: &TaskGroup, listener: UnixListener, service: DispatcherControl) {
     let (health, health_service) = tonic_health::server::health_reporter();
     for name in ["causeway.control.v1.Node", "causeway.control.v1.Dispatcher"] {
         health.set_service_status(name, tonic_health::ServingStatus::Serving).await;
@@ -68,7 +61,6 @@ pub(crate) async fn serve(
     let served =
         rpc::serve(group.clone(), Server::builder(), routes, unix_incoming(group, listener), SHUTDOWN_GRACE);
     group.spawn(tracing::info_span!("control"), served);
-    Ok(())
 }
 
 impl DispatcherControl {

@@ -116,9 +116,9 @@ impl Dispatcher {
         }
         let (told, stopped) = (url.clone(), stop.clone());
         let service = DispatcherControl { commands, config, id, url: told, listening, links, stop: stopped };
-        let socket =
-            socket_path::prepare(&service.config.data).map_err(StartError::io(&service.config.data))?;
-        control::serve(group, &socket, service).await?;
+        let (listener, socket) =
+            socket_path::listen(&service.config.data).map_err(StartError::io(&service.config.data))?;
+        control::serve(group, listener, service).await;
         tracing::info!(%id, url, "dispatcher started");
         Ok(Self { id, url, socket, group: group.clone(), discovery: node.discovery, stop })
     }

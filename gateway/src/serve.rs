@@ -17,7 +17,7 @@ use runtime::{
     rpc::{self, AcceptLimits, Guarded, Services, tcp_incoming, tls_incoming, unix_incoming},
     socket_path, web,
 };
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::{server::NamedService, transport::Server};
 use tonic_health::{ServingStatus, server::HealthReporter};
@@ -102,8 +102,7 @@ pub(crate) async fn console(
     data: &std::path::Path,
     shared: Shared,
 ) -> std::io::Result<PathBuf> {
-    let path = socket_path::prepare(data)?;
-    let listener = UnixListener::bind(&path)?;
+    let (listener, path) = socket_path::listen(data)?;
     let draining = shared.table.draining();
     let bridge = compressed!(BridgeServer::new(BridgeConsole(Arc::clone(&shared))))
         .max_decoding_message_size(CONTROL_MESSAGE_BYTES);

@@ -122,8 +122,8 @@ impl Peer {
             page::serve(&servers, listener, (links, entrance), messenger.clone());
         }
         let stop = node.stop.clone();
-        let socket = socket_path::prepare(&config.data).map_err(StartError::io(&config.data))?;
-        server::serve_control(&servers, &socket, node, messenger).await?;
+        let (listener, socket) = socket_path::listen(&config.data).map_err(StartError::io(&config.data))?;
+        server::serve_control(&servers, listener, node, messenger).await;
         tracing::info!(%id, name = config.name, secure = %addresses.secure, greeting = %addresses.greeting, "peer started");
         let store = Some(store);
         Ok(Self {

@@ -1,6 +1,6 @@
 //! The ports: the chat under mutual TLS, the greeting, and the local socket.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc};
+use std::sync::Arc;
 
 use discovery::{Announcer, Discovery, greeting::GreetingService};
 use identity::tls::{ALPN_H2, Identity, server_config};
@@ -73,15 +73,13 @@ pub(crate) async fn serve_greeting(
     group.spawn(tracing::info_span!("greeting"), served);
 }
 
-/// Serves the local socket, with health and reflection. Only this user may open it.
+/// Serves the local socket, with health and reflection.
 pub(crate) async fn serve_control(
     group: &TaskGroup,
-    path: &Path,
+    listener: UnixListener,
     node: NodeControl,
     messenger: MessengerControl,
-) -> Result<(), StartError> {
-    let listener = UnixListener::bind(path).map_err(StartError::io(path))?;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(StartError::io(path))?;
+) {
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_service_status("causeway.control.v1.Node", tonic_health::ServingStatus::Serving).await;
     health.set_service_status("causeway.control.v1.Messenger", tonic_health::ServingStatus::Serving).await;
@@ -92,5 +90,4 @@ pub(crate) async fn serve_control(
     let incoming = unix_incoming(group, listener);
     let served = rpc::serve(group.clone(), Server::builder(), routes, incoming, SHUTDOWN_GRACE);
     group.spawn(tracing::info_span!("control"), served);
-    Ok(())
 }

@@ -9,7 +9,7 @@
 //! | [`Backoff`] | jittered waits between tries |
 //! | [`TokenBucket`], [`Rates`] | rate limits, time as argument: one, and one for each caller |
 //! | [`rpc`] | listeners and channels for tonic: TLS, plain and Unix sockets |
-//! | [`socket_path`] | where the local control socket of a data directory is |
+//! | [`socket_path`] | the local control socket of a data directory |
 //! | [`metrics`] | Prometheus metrics and health over HTTP |
 //! | [`telemetry`] | logs on stderr |
 //! | [`web`] | a node's pages: the server, sessions, and what keeps them to themselves |
