@@ -109,6 +109,17 @@ pub enum Verdict {
     Good,
 }
 
+impl Verdict {
+    /// How a finding begins.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Bad => "fail",
+            Self::Doubtful => "note",
+            Self::Good => "ok",
+        }
+    }
+}
+
 impl Default for Examination {
     fn default() -> Self {
         let listen = Duration::from_secs(6);

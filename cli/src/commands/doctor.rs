@@ -94,13 +94,11 @@ async fn link(url: &str, args: &Doctor) -> anyhow::Result<Vec<Finding>> {
         Err(_) => None,
     };
     let report = probe(identity.as_ref(), &url.host_port, url.id).await;
-    // What does not keep the link from coming up, such as small buffers, is worth knowing and no failure.
-    let wrong = if report.is_good() { Verdict::Doubtful } else { Verdict::Bad };
     Ok(report
         .findings
         .into_iter()
         .map(|finding| Finding {
-            verdict: if finding.good { Verdict::Good } else { wrong },
+            verdict: finding.verdict,
             sentence: finding.sentence,
             advice: String::new(),
         })
@@ -129,11 +127,7 @@ async fn catalog(consul: ConsulSettings) -> Finding {
 }
 
 fn show(finding: &Finding, as_json: bool) -> std::io::Result<()> {
-    let verdict = match finding.verdict {
-        Verdict::Good => "ok",
-        Verdict::Doubtful => "note",
-        Verdict::Bad => "fail",
-    };
+    let verdict = finding.verdict.word();
     if as_json {
         let Finding { sentence, advice, .. } = finding;
         return output::object(&json!({ "verdict": verdict, "finding": sentence, "advice": advice }));

@@ -168,7 +168,10 @@ async fn failed(shared: &Shared, target: &LinkTarget, error: &DialError) {
         DialError::NotTrusted(_) | DialError::TrustRemoved => LinkState::Refused,
         DialError::Race(_) | DialError::Greet(_) | DialError::Taken => LinkState::Waiting,
     };
-    let reason = error.to_string();
+    let mut reason = error.to_string();
+    if matches!(error, DialError::Race(RaceError::Silent(_))) {
+        reason.push_str("; `causeway doctor --link` tells more");
+    }
     shared.note(target.id, state, &reason);
     let event = LinkEvent::DialFailed { bridge: target.id, address: target.host_port.clone(), reason };
     // When nobody listens any more the process ends.

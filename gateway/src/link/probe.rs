@@ -2,6 +2,7 @@
 
 use std::{fmt, net::SocketAddr, time::Duration};
 
+use discovery::doctor::Verdict;
 use identity::{Description, Network, NodeId, tls::Identity};
 use proto::{
     link::v1::{Close, Purpose},
@@ -30,8 +31,8 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// It is as it should be.
-    pub good: bool,
+    /// How it is. What does not keep the link from coming up, such as small buffers, is doubtful.
+    pub verdict: Verdict,
     /// What was found, and what to do if it is not good.
     pub sentence: String,
 }
@@ -62,18 +63,22 @@ impl ProbeReport {
     }
 
     fn good(&mut self, sentence: String) {
-        self.findings.push(Finding { good: true, sentence });
+        self.findings.push(Finding { verdict: Verdict::Good, sentence });
     }
 
     fn bad(&mut self, sentence: String) {
-        self.findings.push(Finding { good: false, sentence });
+        self.findings.push(Finding { verdict: Verdict::Bad, sentence });
+    }
+
+    fn doubtful(&mut self, sentence: String) {
+        self.findings.push(Finding { verdict: Verdict::Doubtful, sentence });
     }
 }
 
 impl fmt::Display for ProbeReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for finding in &self.findings {
-            writeln!(f, "{} {}", if finding.good { "ok  " } else { "FAIL" }, finding.sentence)?;
+            writeln!(f, "{:<5}{}", finding.verdict.word(), finding.sentence)?;
         }
         Ok(())
     }
@@ -94,7 +99,7 @@ pub async fn probe(identity: Option<&Identity>, host_port: &str, id: NodeId) -> 
         }
     };
     if let Some(small) = endpoint.small_buffers() {
-        report.bad(small.to_string());
+        report.doubtful(small.to_string());
     }
     match race::connect(&endpoint, host_port, id).await {
         Ok(connection) => look_closer(&mut report, identity, &connection, id).await,

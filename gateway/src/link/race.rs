@@ -24,8 +24,7 @@ pub(super) enum RaceError {
     #[error("`{0}` has no address that this machine can reach")]
     NoAddress(String),
     #[error(
-        "no answer over UDP from {0} within {limit} s: the bridge does not run there, or a firewall drops UDP; \
-         `causeway doctor --link` tells more",
+        "no answer over UDP from {0} within {limit} s: the bridge does not run there, or a firewall drops UDP",
         limit = DIAL_LIMIT.as_secs()
     )]
     Silent(String),
