@@ -49,7 +49,9 @@ pub enum GoneReason {
     Goodbye,
     /// It started anew, or it is in another network now.
     Replaced,
-    /// The bridge that led to it says that it cannot be reached, or is itself gone.
+    /// The bridge that led to it says that it left.
+    Left,
+    /// No way leads to it any more: the bridge that led to it says so, or is itself gone.
     Unreachable,
 }
 

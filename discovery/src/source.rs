@@ -10,7 +10,9 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::info_span;
 
-use crate::{Announcer, BridgeStatus, KnownAddress, Metrics, OwnAddress, Route, Snapshot, SourceKind};
+use crate::{
+    Announcer, BridgeStatus, GoneReason, KnownAddress, Metrics, OwnAddress, Route, Snapshot, SourceKind,
+};
 
 pub mod bridge;
 pub mod consul;
@@ -82,6 +84,8 @@ pub enum Report {
         bridge: NodeId,
         /// The remote peer.
         id: NodeId,
+        /// Why.
+        reason: GoneReason,
     },
     /// The registration with a bridge changed. Its routes count only while it is registered.
     Bridge {

@@ -110,25 +110,21 @@ pub(crate) fn peers(shared: &Inner) -> PeersResponse {
     let bridges = shared.table.bridges().into_iter().filter(|bridge| bridge.id != own);
     let bridges = bridges.map(|bridge| bridge_row(&bridge, rtt.get(&bridge.id).copied().unwrap_or(0)));
     let peers = shared.table.peers().into_iter().map(|(id, known)| peer_row(id, &known));
-    PeersResponse { peers: as_many_as_fit(bridges.chain(peers)) }
+    as_many_as_fit(bridges.chain(peers))
 }
 
-/// Rows up to the size that every gRPC client takes.
-fn as_many_as_fit(rows: impl Iterator<Item = KnownPeer>) -> Vec<KnownPeer> {
+/// Rows up to the size that every gRPC client takes, and how many there are beyond.
+fn as_many_as_fit(mut rows: impl Iterator<Item = KnownPeer>) -> PeersResponse {
     let mut bytes = 0;
-    let mut fitting = Vec::new();
-    for row in rows {
+    let mut peers = Vec::new();
+    for row in rows.by_ref() {
         bytes += row.encoded_len() + ROW_OVERHEAD;
         if bytes > MAX_PEERS_BYTES {
-            tracing::warn!(
-                rows = fitting.len(),
-                "not all known peers fit into one answer; the others are left out"
-            );
-            break;
+            return PeersResponse { peers, omitted: count(1 + rows.count() as u64) };
         }
-        fitting.push(row);
+        peers.push(row);
     }
-    fitting
+    PeersResponse { peers, omitted: 0 }
 }
 
 fn bridge_row(bridge: &BridgeView, round_trip_us: u32) -> KnownPeer {
@@ -144,7 +140,7 @@ fn bridge_row(bridge: &BridgeView, round_trip_us: u32) -> KnownPeer {
         name: bridge_name(bridge),
         kind: NodeKind::Bridge.into(),
         network: bridge.network.as_ref().map(Network::to_proto),
-        via: vec![bridge.id.to_bytes()],
+        via: bridge.way.iter().map(|id| id.to_bytes()).collect(),
         addresses: Vec::new(),
         state: state.into(),
         last_seen: wall::rfc3339(i64::try_from(bridge.last_event.millis()).unwrap_or(i64::MAX)),

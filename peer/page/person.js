@@ -18,6 +18,7 @@ export function way(person) {
     }
     case "asleep": return "asleep: woken when you write";
     case "left": return person.last_seen > 0 ? `away since ${since(person.last_seen)}` : "away";
+    case "unreachable": return `out of reach since ${since(person.last_seen)}: a link between bridges is down`;
     case "gone": return "not there any more";
     default: return "not seen since your peer started";
   }

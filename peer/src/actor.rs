@@ -22,7 +22,7 @@ use self::{
 };
 use crate::{
     chat::Incoming,
-    command::{Command, CommandError, Sent},
+    command::{Away, Command, CommandError, Sent},
     history,
     limits::{SESSION_EVENTS, TURN, TYPING_PACE},
     metrics::Metrics,
@@ -94,7 +94,7 @@ pub(crate) struct Actor {
     next_request: u64,
     requests: HashMap<u64, Request>,
     waiters: HashMap<MessageId, Vec<oneshot::Sender<Option<MessageId>>>>,
-    last_seen: BTreeMap<NodeId, u64>,
+    away: BTreeMap<NodeId, Away>,
     /// Who is writing, and until when that is believed.
     typing: BTreeMap<NodeId, Instant>,
     /// When we last said that we are.
@@ -167,7 +167,7 @@ impl Actor {
             next_request: 1,
             requests: HashMap::new(),
             waiters: HashMap::new(),
-            last_seen: BTreeMap::new(),
+            away: BTreeMap::new(),
             typing: BTreeMap::new(),
             typed: BTreeMap::new(),
             twins: HashSet::new(),

@@ -110,10 +110,30 @@ pub(crate) struct Overview {
     /// Why nothing can be stored.
     pub(crate) trouble: Option<String>,
     pub(crate) snapshot: Arc<Snapshot>,
-    /// Milliseconds since 1970, of peers that are not there now.
-    pub(crate) last_seen: BTreeMap<NodeId, u64>,
+    /// Peers that are not there now.
+    pub(crate) away: BTreeMap<NodeId, Away>,
     /// Why those that wait for something are not reached.
     pub(crate) reasons: BTreeMap<NodeId, String>,
+}
+
+/// Since when somebody is not there, and whether it is they who went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Away {
+    /// Milliseconds since 1970.
+    pub(crate) since_ms: u64,
+    /// No way leads there: whether they are there is not known.
+    pub(crate) cut_off: bool,
+}
+
+impl Away {
+    /// The state of somebody who was seen; `None` for one who was not.
+    pub(crate) fn state(away: Option<Self>) -> &'static str {
+        match away {
+            Some(Self { cut_off: true, .. }) => "unreachable",
+            Some(_) => "left",
+            None => "unknown",
+        }
+    }
 }
 
 /// A running session.

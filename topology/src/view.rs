@@ -53,6 +53,7 @@ impl View<'_> {
         let fold = &owner.fold;
         let epoch = owner.folded.unwrap_or(Epoch::from_bytes([0; 16]));
         let confirmed = fold.links.keys().filter(|other| self.core.claims(other, id)).copied();
+        let way = self.core.routes.table().bridge(id).into_iter().flat_map(|way| way.bridges.iter().skip(1));
         Some(BridgeView {
             id: *id,
             description: fold.description.as_ref().and_then(|signed| self.description(id, signed)),
@@ -62,6 +63,7 @@ impl View<'_> {
             last_event: fold.time,
             state: state(owner),
             links: confirmed.collect(),
+            way: way.copied().collect(),
             peers: fold.peers.values().filter(|claim| claim.records().is_some()).count(),
             policy: fold.policy.clone(),
             forked_at: self.core.forks.point(&LogId { owner: *id, epoch }).map(|point| point.sequence),

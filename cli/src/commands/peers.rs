@@ -1,39 +1,47 @@
 //! `causeway peers`.
 
-use proto::bridge::v1::{KnownPeer, PeersRequest};
+use comfy_table::Table;
+use proto::bridge::v1::{KnownPeer, PeersRequest, PeersResponse};
 use serde_json::{Value, json};
 
 use crate::{args::ReadArgs, client::Client, output};
 
 pub(super) async fn run(args: ReadArgs) -> anyhow::Result<()> {
     let client = Client::connect(args.data.data.as_deref(), None).await?;
-    let peers = client.node().peers(PeersRequest {}).await?.into_inner().peers;
+    let PeersResponse { peers, omitted } = client.node().peers(PeersRequest {}).await?.into_inner();
     if args.json {
-        return peers.iter().try_for_each(|peer| Ok(output::object(&as_json(peer))?));
+        peers.iter().try_for_each(|peer| output::object(&as_json(peer)))?;
+    } else if peers.is_empty() {
+        output::line("nobody yet; `causeway doctor` finds out why")?;
+    } else {
+        output::line(&table(&peers).trim_fmt())?;
     }
-    if peers.is_empty() {
-        return Ok(output::line("nobody yet; `causeway doctor` finds out why")?);
+    if omitted > 0 {
+        eprintln!("causeway: {omitted} more are known than fit into one answer");
     }
-    let mut table =
-        output::table(&["NAME", "ID", "KIND", "NETWORK", "VIA", "STATE", "LAST SEEN", "ADDRESSES"]);
-    for peer in &peers {
-        table.add_row(row(peer));
-    }
-    Ok(output::line(&table.trim_fmt())?)
+    Ok(())
 }
 
-fn row(peer: &KnownPeer) -> [String; 8] {
-    let state =
-        if peer.reason.is_empty() { peer.state.clone() } else { format!("{}: {}", peer.state, peer.reason) };
+fn table(peers: &[KnownPeer]) -> Table {
+    let mut table =
+        output::table(&["NAME", "ID", "KIND", "NETWORK", "VIA", "STATE", "LAST SEEN", "ADDRESSES", "WHY"]);
+    for peer in peers {
+        table.add_row(row(peer));
+    }
+    table
+}
+
+fn row(peer: &KnownPeer) -> [String; 9] {
     [
         output::harmless(&peer.name),
         output::short(&peer.node_id),
         output::kind(peer.kind()).into(),
         output::harmless(&output::network(peer.network.as_ref())),
         output::via_text(is_reachable(peer), &peer.via),
-        output::harmless(&state),
+        peer.state.clone(),
         output::clock(&peer.last_seen),
         peer.addresses.join(" "),
+        output::harmless(&peer.reason),
     ]
 }
 

@@ -35,8 +35,9 @@ pub(super) async fn run(args: Send) -> anyhow::Result<()> {
     }
     let there = matches!(message.state(), DeliveryState::AtPeer | DeliveryState::Read);
     if args.wait.is_some() && !there {
-        let why = if message.reason.is_empty() { String::new() } else { format!(" ({})", message.reason) };
-        let sentence = format!("not delivered in the time given{why}; it is stored and will be sent");
+        let seconds = wait_ms / 1_000;
+        let sentence =
+            format!("not delivered within {seconds} s; it is stored, and sent as soon as possible");
         return Err(Fault::error(Failure::NotDelivered, sentence));
     }
     Ok(())

@@ -180,7 +180,7 @@ impl Actor {
                 let reached = self.table.reach(remote);
                 self.count(reached);
             }
-            Report::Unreachable { bridge, id } => self.table.lose(bridge, id),
+            Report::Unreachable { bridge, id, reason } => self.table.lose(bridge, id, reason),
             Report::Bridge { key, status } => self.on_bridge(key, status),
         }
     }

@@ -39,8 +39,8 @@ impl Neighbours {
         Ok(())
     }
 
-    /// A bridge does not reach a remote peer any more.
-    pub fn lose(&mut self, bridge: NodeId, id: NodeId) {
+    /// A bridge does not reach a remote peer any more, and says why.
+    pub fn lose(&mut self, bridge: NodeId, id: NodeId, reason: GoneReason) {
         let Some(entry) = self.entries.get_mut(&id) else { return };
         if !entry.node.routes.iter().any(|route| route.via.id == bridge) {
             return;
@@ -52,7 +52,7 @@ impl Neighbours {
         }
         if gone {
             self.entries.remove(&id);
-            self.changes.gone(id, GoneReason::Unreachable);
+            self.changes.gone(id, reason);
         } else {
             self.changes.touch(id);
         }
@@ -67,7 +67,7 @@ impl Neighbours {
         let ids: Vec<_> =
             self.entries.iter().filter(|(_, entry)| through(entry)).map(|(id, _)| *id).collect();
         for id in ids {
-            self.lose(bridge, id);
+            self.lose(bridge, id, GoneReason::Unreachable);
         }
     }
 }

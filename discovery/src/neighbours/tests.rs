@@ -201,8 +201,8 @@ fn a_peer_known_directly_and_by_bridges_is_gone_only_when_all_ways_are() {
     assert_eq!(events(&mut table), ["updated"]);
     table.lose_bridge(NodeId::from_bytes([9; 32]));
     assert_eq!(events(&mut table), ["updated"]);
-    table.lose(NodeId::from_bytes([8; 32]), node.id());
-    assert_eq!(events(&mut table), ["gone: Unreachable"]);
+    table.lose(NodeId::from_bytes([8; 32]), node.id(), GoneReason::Left);
+    assert_eq!(events(&mut table), ["gone: Left"]);
     assert!(table.all().is_empty() && table.routed.values().all(|count| *count == 0));
 }
 

@@ -3,12 +3,13 @@
 use std::time::Instant;
 
 use conversation::Input;
-use discovery::{Event as Discovered, Neighbour};
+use discovery::{Event as Discovered, GoneReason, Neighbour};
 use identity::NodeId;
 use runtime::Backoff;
 
 use super::Actor;
 use crate::{
+    command::Away,
     dial,
     limits::{MAX_DIALS, MAX_LAST_SEEN, REDIAL},
     path::{self, Candidate, Path},
@@ -65,9 +66,10 @@ impl Actor {
         self.changed = true;
         match event {
             Discovered::Appeared(node) | Discovered::Updated(node) => self.on_sign_of(&node),
-            Discovered::Gone { id, .. } => {
-                if self.last_seen.len() < MAX_LAST_SEEN || self.last_seen.contains_key(&id) {
-                    self.last_seen.insert(id, wall::now_ms());
+            Discovered::Gone { id, reason } => {
+                if self.away.len() < MAX_LAST_SEEN || self.away.contains_key(&id) {
+                    let cut_off = reason == GoneReason::Unreachable;
+                    self.away.insert(id, Away { since_ms: wall::now_ms(), cut_off });
                 }
                 if let Some(dial) = self.dials.get_mut(&id) {
                     dial.ways.clear();
@@ -96,7 +98,7 @@ impl Actor {
         if let Some(name) = node.name() {
             self.feed(Input::PeerNamed { id, name: name.to_owned() });
         }
-        self.last_seen.remove(&id);
+        self.away.remove(&id);
         self.correct_path(node);
         let mut ways = path::candidates(node, None);
         for way in &mut ways {

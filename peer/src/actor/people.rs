@@ -8,7 +8,7 @@ use proto::node::v1::NodeKind;
 
 use super::Actor;
 use crate::{
-    command::{CommandError, Face, Overview, SessionView},
+    command::{Away, CommandError, Face, Overview, SessionView},
     limits::SKEW_WARNED,
     wall,
 };
@@ -109,13 +109,22 @@ impl Actor {
                 format!("about to connect to {name}")
             };
         }
-        let away = match self.last_seen.get(&id) {
-            Some(since) => format!("{name} is away since {}", wall::rfc3339(*since)),
-            None => format!("{name} was not seen since this program started"),
-        };
         match self.bridge_trouble() {
-            Some(trouble) => format!("{away}; {trouble}"),
-            None => format!("{away}; it is sent as soon as {name} is there"),
+            Some(trouble) => format!("{}; {trouble}", self.absence(id)),
+            None => format!("{}; it is sent as soon as {name} is there", self.absence(id)),
+        }
+    }
+
+    /// That somebody is not there, and what is known of why.
+    fn absence(&self, id: NodeId) -> String {
+        let name = self.shown_name(id);
+        match self.away.get(&id) {
+            Some(Away { since_ms, cut_off: true }) => {
+                let since = wall::rfc3339(*since_ms);
+                format!("no way leads to {name} since {since}: a link between bridges is down, or a bridge")
+            }
+            Some(Away { since_ms, .. }) => format!("{name} is away since {}", wall::rfc3339(*since_ms)),
+            None => format!("{name} was not seen since this program started"),
         }
     }
 
@@ -148,7 +157,7 @@ impl Actor {
             warnings: self.warnings(),
             trouble: self.writer.failure().map(str::to_owned),
             snapshot: self.discovery.snapshot(),
-            last_seen: self.last_seen.clone(),
+            away: self.away.clone(),
             reasons,
         }
     }

@@ -17,7 +17,7 @@ use tonic::{Request, Response, Status};
 
 use super::ask;
 use crate::{
-    command::{Command, Overview},
+    command::{Away, Command, Overview},
     wall,
 };
 
@@ -59,7 +59,7 @@ impl Node for NodeControl {
             .iter()
             .filter(|contact| contact.pinned && !overview.snapshot.neighbours.contains_key(&contact.id));
         peers.extend(away.map(|contact| away_peer(contact, &overview)));
-        Ok(Response::new(PeersResponse { peers }))
+        Ok(Response::new(PeersResponse { peers, omitted: 0 }))
     }
 
     async fn stop(
@@ -102,19 +102,15 @@ fn present_peer(node: &Neighbour, overview: &Overview, heard: &BTreeMap<NodeId, 
 /// One that nobody announces. A session with it may last, as over a bridge that drains.
 fn away_peer(contact: &ContactView, overview: &Overview) -> KnownPeer {
     let session = overview.sessions.iter().find(|session| session.peer == contact.id);
-    let last_seen = overview.last_seen.get(&contact.id).copied();
-    let state = match (session, last_seen) {
-        (Some(_), _) => "online",
-        (None, Some(_)) => "left",
-        (None, None) => "unknown",
-    };
+    let away = overview.away.get(&contact.id).copied();
+    let state = if session.is_some() { "online" } else { Away::state(away) };
     KnownPeer {
         node_id: contact.id.to_bytes(),
         name: contact.name.clone(),
         kind: NodeKind::Peer.into(),
         via: session.map(|session| bytes_of(session.path.hops())).unwrap_or_default(),
         state: state.to_owned(),
-        last_seen: last_seen.map(wall::rfc3339).unwrap_or_default(),
+        last_seen: away.map(|away| wall::rfc3339(away.since_ms)).unwrap_or_default(),
         reason: overview.reasons.get(&contact.id).cloned().unwrap_or_default(),
         round_trip_us: session.map_or(0, |session| session.round_trip_us),
         ..KnownPeer::default()

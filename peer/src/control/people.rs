@@ -10,7 +10,7 @@ use tonic::Status;
 
 use super::convert::inbox_item;
 use crate::{
-    command::{Face, Overview, SessionView},
+    command::{Away, Face, Overview, SessionView},
     hosting::VACANT,
     limits::PREVIEW_BYTES,
     reader::Reader,
@@ -104,12 +104,11 @@ fn person(id: NodeId, view: Option<&ContactView>, overview: &Overview) -> contro
         None => route.map_or(&[][..], |route| &route.hops),
     };
     let network = node.map(|node| route.map_or_else(|| node.network(), |route| &route.network).to_proto());
-    let last_seen = overview.last_seen.get(&id).copied().unwrap_or_default();
+    let away = overview.away.get(&id).copied();
     let state = match (node, session) {
         (Some(_), None) if route.is_some_and(|route| route.asleep) => "asleep",
         (Some(_), _) | (None, Some(_)) => "online",
-        (None, None) if last_seen > 0 => "left",
-        (None, None) => "unknown",
+        (None, None) => Away::state(away),
     };
     let name =
         node.and_then(|node| node.name()).or_else(|| view.map(|view| view.name.as_str())).unwrap_or_default();
@@ -124,7 +123,7 @@ fn person(id: NodeId, view: Option<&ContactView>, overview: &Overview) -> contro
         network,
         state: state.to_owned(),
         via: hops.iter().map(|hop| hop_of(*hop, overview)).collect(),
-        last_seen_ms: if node.is_some() { 0 } else { last_seen },
+        last_seen_ms: if node.is_some() { 0 } else { away.map_or(0, |away| away.since_ms) },
         reason: overview.reasons.get(&id).cloned().unwrap_or_default(),
         contact: view.is_some_and(|view| view.pinned),
         unread: view.map_or(0, |view| view.unread),

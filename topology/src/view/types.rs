@@ -26,6 +26,8 @@ pub struct BridgeView {
     pub state: BridgeState,
     /// Its links that are up on both sides.
     pub links: Vec<NodeId>,
+    /// The bridges on the way to it, itself the last; empty where no way leads there, and for this bridge.
+    pub way: Vec<NodeId>,
     /// The peers whose claims count.
     pub peers: usize,
     /// Its policy.

@@ -25,6 +25,7 @@ pub(super) fn state(person: &Person, now_ms: u64) -> String {
         "asleep" => "asleep: reached when there is something to say".into(),
         "left" if !seen.is_empty() => format!("gone, last there {seen}"),
         "left" => "gone".into(),
+        "unreachable" => format!("out of reach, last there {seen}: a link between bridges is down"),
         _ if seen.is_empty() => "not seen since the start".into(),
         _ => format!("not seen since {seen}"),
     }

@@ -43,6 +43,32 @@ fn peers_of_two_networks_talk_through_both_bridges() {
 }
 
 #[test]
+fn a_link_that_is_down_is_told_from_a_peer_that_left() {
+    let towns = Towns::start();
+    let (anna, mut carla) = (towns.at_home("anna"), towns.in_cloud("carla"));
+    anna.wait_online("carla");
+    anna.deliver("carla", "hello");
+    let state = |wanted: &str| {
+        eventually(&format!("carla is {wanted}"), || anna.known("carla").filter(|row| row["state"] == wanted))
+    };
+    assert_answer(&towns.tower.causeway(&["trust", "remove", &towns.attic.id()]), OK, &[]);
+    let row = state("unreachable");
+    assert!(row["via"].is_null(), "{row}");
+    assert_time(&row["last_seen"]);
+    let waits = anna.causeway(&["send", "carla", "are you there?", "--wait", "1"]);
+    assert_answer(&waits, NOT_DELIVERED, &["no way leads to carla", "link", "it is stored"]);
+    assert_answer(&anna.causeway(&["peers"]), OK, &["no way leads to carla"]);
+
+    assert_answer(&towns.tower.causeway(&["trust", "add", &towns.attic.id()]), OK, &[]);
+    state("online");
+    carla.wait_received("anna", &["hello".into(), "are you there?".into()]);
+    carla.terminate();
+    state("left");
+    let waits = anna.causeway(&["send", "carla", "and now?", "--wait", "1"]);
+    assert_answer(&waits, NOT_DELIVERED, &["carla is away since"]);
+}
+
+#[test]
 fn a_policy_keeps_a_remote_peer_from_being_reached_and_lets_it_be_seen() {
     let towns = Towns::start();
     let (anna, carla) = (towns.at_home("anna"), towns.in_cloud("carla"));

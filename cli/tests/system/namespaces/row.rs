@@ -2,7 +2,7 @@
 
 use tempfile::TempDir;
 
-use crate::support::{Node, World};
+use crate::support::{Node, World, eventually};
 
 #[test]
 fn messages_cross_three_bridges_in_a_row() {
@@ -35,5 +35,11 @@ fn messages_cross_three_bridges_in_a_row() {
     anna.wait_received("carla", &sent);
     // A bridge knows the peers two links away, and those of the middle are nobody's direct neighbours.
     assert!(west.known("carla").is_some());
-    assert!(west.known("east").is_some());
+    assert_eq!(west.known("east").unwrap()["via"], serde_json::json!([hub.id(), east.id()]));
+    assert_eq!(west.known("hub").unwrap()["via"], serde_json::json!([hub.id()]));
+    drop(hub);
+    let lost = eventually("no way leads to east", || {
+        west.known("east").filter(|east| east["state"] == "unreachable")
+    });
+    assert!(lost["via"].is_null(), "{lost}");
 }

@@ -4,10 +4,10 @@ use std::{collections::HashSet, net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
 use identity::{Announcement, Description, InvalidRecord, Network, NodeId};
-use proto::bridge::v1::{FollowEvent, RemotePeer, follow_event::Kind};
+use proto::bridge::v1::{FollowEvent, Refusal, RemotePeer, follow_event::Kind};
 
 use crate::{
-    BridgeEnd, Route,
+    BridgeEnd, GoneReason, Route,
     addresses::{HintOrigin, from_octets, may_follow_hint},
     limits::{MAX_ADDRESSES, MAX_HOPS},
     source::{Remote, Report},
@@ -22,7 +22,11 @@ pub(super) fn read(event: FollowEvent, end: &Arc<BridgeEnd>) -> Result<Option<Re
         Some(Kind::Peer(peer)) => remote(peer, end).map(Report::Reachable).map(Some),
         Some(Kind::Gone(gone)) => {
             let id = NodeId::try_from(&gone.node_id).map_err(|_| InvalidRecord::Field("node id"))?;
-            Ok(Some(Report::Unreachable { bridge: end.id, id }))
+            let reason = match gone.reason() {
+                Refusal::PeerLeft => GoneReason::Left,
+                _ => GoneReason::Unreachable,
+            };
+            Ok(Some(Report::Unreachable { bridge: end.id, id, reason }))
         }
         // A later version's event, which this one has no use for.
         Some(Kind::Synced(_) | Kind::Draining(_)) | None => Ok(None),
