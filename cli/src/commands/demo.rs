@@ -27,7 +27,9 @@ pub(super) async fn run(args: Demo) -> anyhow::Result<()> {
         () = signals.next() => Ok(()),
         told = tell(&mut world, args.exit) => told,
     };
-    if outcome.is_ok() && !args.exit {
+    if outcome.is_err() {
+        world.tell_who_ended();
+    } else if !args.exit {
         signals.next().await;
         output::line("\nStopping all of them, and removing what they stored.")?;
     }
@@ -47,7 +49,7 @@ async fn tell(world: &mut World, exit: bool) -> anyhow::Result<()> {
     step("read receipt", story.read_receipt(world)).await?;
     step("the link carried it", story.prove_crossing(world, before)).await?;
     step("no direct connection", async { story.prove_no_direct_socket(world) }).await?;
-    step("only ciphertext at the bridges", async { story.prove_blindness(world) }).await?;
+    step("only ciphertext at the bridges", async { story.prove_blindness(world, exit) }).await?;
     step("keep a peer for whoever comes", story.open_lobby(world)).await?;
     story.end(world, exit).await
 }

@@ -2,6 +2,7 @@
 
 mod browser;
 mod capture;
+mod command;
 mod crowd;
 mod disk;
 mod host;
@@ -24,13 +25,14 @@ mod world;
 
 pub(crate) use browser::Browser;
 pub(crate) use capture::Capture;
+pub(crate) use command::{Answer, program};
 pub(crate) use crowd::Crowd;
 pub(crate) use disk::small_disk;
 pub(crate) use host::Host;
 pub(crate) use json::{lines, text};
 pub(crate) use lan::{Cable, Lan};
 pub(crate) use lobby::{Lobby, kill, signal};
-pub(crate) use node::{Answer, Node, program};
+pub(crate) use node::Node;
 pub(crate) use passage::passage;
 pub(crate) use past::{Past, export, export_journal, simulated, wait_until_held};
 pub(crate) use pour::Flood;

@@ -59,8 +59,8 @@ impl Node {
     /// Waits until the node answers.
     pub(super) async fn ready(&mut self) -> anyhow::Result<()> {
         loop {
-            if let Some(status) = self.process.try_wait()? {
-                anyhow::bail!("{} ended with {status}:\n{}", self.name, self.log());
+            if let Some(told) = self.ended() {
+                anyhow::bail!(told);
             }
             if let Ok(client) = Client::connect(Some(&self.data), None).await {
                 self.client = Some(client);
@@ -68,6 +68,12 @@ impl Node {
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
+    }
+
+    /// How it ended, if it did, and what it wrote.
+    pub(super) fn ended(&mut self) -> Option<String> {
+        let status = self.process.try_wait().ok()??;
+        Some(format!("{} ended with {status}:\n{}", self.name, self.log()))
     }
 
     /// The local control of the node.

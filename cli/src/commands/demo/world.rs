@@ -76,6 +76,13 @@ impl World {
         Ok(())
     }
 
+    /// Tells on stderr which nodes have ended by themselves: what failed may be their doing.
+    pub(super) fn tell_who_ended(&mut self) {
+        for told in self.nodes.iter_mut().filter_map(Node::ended) {
+            eprintln!("causeway: {told}");
+        }
+    }
+
     /// A node by name.
     pub(super) fn node(&self, name: &str) -> anyhow::Result<&Node> {
         self.nodes.iter().find(|node| node.name == name).with_context(|| format!("there is no {name}"))

@@ -120,16 +120,14 @@ fn an_asked_for_port_that_is_taken_is_refused_and_a_default_gives_way() {
 #[test]
 fn a_command_finds_the_only_running_node_and_lists_several() {
     let (folder, lan) = (tempfile::tempdir().unwrap(), network("lan"));
-    let usual = |kind: &str, name: &str| folder.path().join(format!("user/data/causeway/{kind}-{name}"));
     let local = ["--listen", "127.0.0.1"];
-    let anna = Node::peer("anna", &lan, folder.path()).with(&local).keeping(usual("peer", "anna")).start();
+    let anna = Node::peer("anna", &lan, folder.path()).with(&local).keeping_as_usual().start();
     let status = |arguments: &[&str]| Answer::of(program(folder.path()).args(arguments));
     assert_eq!(lines(&status(&["status", "--json"]).out)[0]["id"], anna.id());
-    let _ben = Node::peer("ben", &lan, folder.path()).with(&local).keeping(usual("peer", "ben")).start();
+    let _ben = Node::peer("ben", &lan, folder.path()).with(&local).keeping_as_usual().start();
     let answer = status(&["status"]);
     assert_answer(&answer, USAGE, &["peer-anna", "peer-ben"]);
-    let _attic =
-        Node::bridge("attic", &lan, folder.path()).with(&local).keeping(usual("bridge", "attic")).start();
+    let _attic = Node::bridge("attic", &lan, folder.path()).with(&local).keeping_as_usual().start();
     assert_answer(&status(&["links"]), OK, &[]);
 }
 

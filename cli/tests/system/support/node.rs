@@ -1,17 +1,20 @@
 //! A running node: the built program with a data directory and a log file of its own.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, OpenOptions},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     thread,
-    time::{Duration, Instant},
 };
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use super::{GENEROUS, Host, eventually, json};
+use super::{
+    Answer, GENEROUS, Host,
+    command::{isolate, program, wait_for},
+    eventually, json,
+};
 
 /// How much of a log is shown when a test fails, bytes.
 const SHOWN_LOG: usize = 6_000;
@@ -25,20 +28,14 @@ pub(crate) enum Place {
     On(Host),
 }
 
-/// What a command answered.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) code: i32,
-    pub(crate) out: String,
-    pub(crate) err: String,
-}
-
 /// A node with everything it takes to start it again. Dropped, it is killed; its log is shown when the test fails.
 #[derive(Debug)]
 pub(crate) struct Node {
     name: String,
     place: Place,
     data: PathBuf,
+    /// It is told where its data belongs.
+    told_data: bool,
     folder: PathBuf,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
@@ -70,6 +67,7 @@ impl Node {
             name: name.into(),
             place: Place::Here,
             data,
+            told_data: true,
             folder,
             arguments,
             environment: vec![],
@@ -98,6 +96,13 @@ impl Node {
     /// Keeps its data elsewhere than in a folder of its name.
     pub(crate) fn keeping(mut self, data: PathBuf) -> Self {
         self.data = data;
+        self
+    }
+
+    /// Keeps its data where nodes do that are not told where.
+    pub(crate) fn keeping_as_usual(mut self) -> Self {
+        self.data = self.folder.join(format!("user/data/causeway/{}-{}", self.arguments[0], self.name));
+        self.told_data = false;
         self
     }
 
@@ -140,7 +145,10 @@ impl Node {
                 command
             }
         };
-        command.args(&self.arguments).arg("--data").arg(&self.data);
+        command.args(&self.arguments);
+        if self.told_data {
+            command.arg("--data").arg(&self.data);
+        }
         if matches!(self.place, Place::Here) {
             command.args(["--interface", "lo"]);
         }
@@ -266,63 +274,6 @@ impl Drop for Node {
             eprintln!("--- {} ({}) said:\n{}", self.name, self.data.display(), tail(&self.written()));
         }
     }
-}
-
-impl Answer {
-    /// Runs a command to its end.
-    ///
-    /// # Panics
-    /// When it does not end within [`GENEROUS`].
-    pub(crate) fn of(command: &mut Command) -> Self {
-        let (out, err) = (tempfile::NamedTempFile::new(), tempfile::NamedTempFile::new());
-        let (out, err) = (out.expect("there is room"), err.expect("there is room"));
-        let share = |file: &File| file.try_clone().expect("a file can be shared");
-        command.stdin(Stdio::null()).stdout(share(out.as_file())).stderr(share(err.as_file()));
-        let mut child = command.spawn().expect("the program was built");
-        let status = wait_for(&mut child, GENEROUS).unwrap_or_else(|| {
-            let _ = child.kill();
-            let _ = child.wait();
-            panic!("{command:?} does not end")
-        });
-        let read = |path: &Path| String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned();
-        // A process ended by a signal has no code; shells say 128 and more for it.
-        Self { code: status.code().unwrap_or(128), out: read(out.path()), err: read(err.path()) }
-    }
-}
-
-/// The program, with nothing of this machine's own settings.
-pub(crate) fn program(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_causeway"));
-    isolate(&mut command, folder);
-    command
-}
-
-fn isolate(command: &mut Command, folder: &Path) {
-    let home = folder.join("user");
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CAUSEWAY_")) {
-        command.env_remove(name);
-    }
-    for (name, part) in
-        [("HOME", ""), ("XDG_DATA_HOME", "data"), ("XDG_CONFIG_HOME", "config"), ("XDG_STATE_HOME", "state")]
-    {
-        command.env(name, home.join(part));
-    }
-    // For looking into a failure: CAUSEWAY_TEST_LOG=debug cargo test ...
-    if let Ok(filter) = std::env::var("CAUSEWAY_TEST_LOG") {
-        command.env("CAUSEWAY_LOG", filter);
-    }
-    command.env_remove("XDG_RUNTIME_DIR").env("NO_COLOR", "1").env("RUST_BACKTRACE", "1");
-}
-
-fn wait_for(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
-    let deadline = Instant::now() + limit;
-    while Instant::now() < deadline {
-        if let Some(status) = child.try_wait().expect("it is ours") {
-            return Some(status);
-        }
-        thread::sleep(Duration::from_millis(5));
-    }
-    None
 }
 
 fn tail(text: &str) -> &str {
