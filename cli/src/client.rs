@@ -4,14 +4,18 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use proto::control::v1::{
-    bridge_client::BridgeClient, dispatcher_client::DispatcherClient, messenger_client::MessengerClient,
-    node_client::NodeClient,
+    AboutRequest, bridge_client::BridgeClient, dispatcher_client::DispatcherClient,
+    messenger_client::MessengerClient, node_client::NodeClient,
 };
 use runtime::{rpc::connect_unix, socket_path};
 use tonic::transport::Channel;
 use tonic_health::pb::health_client::HealthClient;
 
-use crate::data::{self, Kind};
+use crate::{
+    data::{self, Kind},
+    exit::{Failure, Fault},
+    output,
+};
 
 /// The most that an answer of one's own node may hold.
 const MAX_ANSWER_BYTES: usize = 64 << 20;
@@ -28,7 +32,22 @@ impl Client {
         let channel = connect_unix(&socket_path::of(&data))
             .await
             .with_context(|| format!("cannot reach the node of {}", data.display()))?;
-        Ok(Self { channel })
+        let client = Self { channel };
+        if let (Some(_), Some(kind)) = (given, kind) {
+            client.expect(kind, &data).await?;
+        }
+        Ok(client)
+    }
+
+    /// A directory that was named may be one of another kind of node, which does not know what it would be asked.
+    async fn expect(&self, kind: Kind, data: &Path) -> anyhow::Result<()> {
+        let about = self.node().about(AboutRequest {}).await?.into_inner();
+        let (found, wanted) = (output::kind(about.kind()), kind.word());
+        if found == wanted {
+            return Ok(());
+        }
+        let sentence = format!("{} belongs to a {found}, and this command asks a {wanted}", data.display());
+        Err(Fault::error(Failure::Usage, sentence))
     }
 
     /// What every node answers.

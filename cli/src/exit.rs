@@ -72,10 +72,10 @@ pub(crate) fn sentence(error: &anyhow::Error) -> String {
 
 /// What a node answered, in a sentence.
 pub(crate) fn status_sentence(status: &Status) -> String {
-    if status.code() == Code::Unimplemented {
-        return "the node of that directory is of another kind: this command asks a bridge what only bridges know, or a peer what only peers know".into();
-    }
     match status.message() {
+        "" if status.code() == Code::Unimplemented => {
+            "the node does not know this question: is it of another kind, or an older version?".into()
+        }
         "" => format!("the node answered {}", status.code()),
         message => message.to_owned(),
     }
