@@ -23,6 +23,7 @@ use clap::Parser as _;
 const WORKER_THREADS: usize = 1;
 
 fn main() -> ExitCode {
+    storage::hush_contained_panics();
     let args = match args::Args::try_parse() {
         Ok(args) => args,
         Err(error) => error.exit(),

@@ -37,6 +37,11 @@ pub(crate) fn short(bytes: &Bytes) -> String {
     NodeId::try_from(bytes).map(|id| format!("{}", id.short())).unwrap_or_default()
 }
 
+/// What somebody is called: by name, by the first characters of the id where no name is known.
+pub(crate) fn called(name: &str, id: &Bytes) -> String {
+    if name.is_empty() { short(id) } else { harmless(name) }
+}
+
 /// `lan`, or the ids of the bridges on the way; null where no way is `known`.
 pub(crate) fn via(known: bool, bridges: &[Bytes]) -> Value {
     match bridges {

@@ -11,7 +11,7 @@ use crate::{
 mod kept;
 
 /// Of this many epochs, the newest, recent contents are remembered.
-const EPOCHS_REMEMBERED: usize = 2;
+const MAX_EPOCHS_REMEMBERED: usize = 2;
 
 /// Everything received from one peer.
 #[derive(Debug, Default)]
@@ -187,7 +187,7 @@ impl Inbound {
             recent,
             conflict_told: false,
         });
-        if let Some(old) = self.epochs.len().checked_sub(EPOCHS_REMEMBERED + 1) {
+        if let Some(old) = self.epochs.len().checked_sub(MAX_EPOCHS_REMEMBERED + 1) {
             self.epochs[old].recent = VecDeque::new();
         }
         self.epochs.len() - 1
@@ -237,7 +237,7 @@ mod tests {
         assert_eq!(inbound.count(), EPOCHS_PER_SENDER as u64 + 5);
         assert_eq!(inbound.holdings().len(), HOLDINGS_PER_HELLO);
         let remembered = inbound.epochs.iter().filter(|epoch| !epoch.recent.is_empty()).count();
-        assert_eq!(remembered, EPOCHS_REMEMBERED);
+        assert_eq!(remembered, MAX_EPOCHS_REMEMBERED);
     }
 
     #[test]

@@ -20,7 +20,7 @@ const SOCKET_FILE: &str = "control.sock";
 const POINTER_FILE: &str = "control.path";
 const MAX_SOCKET_PATH_BYTES: usize = 107;
 /// Connections that wait to be taken.
-const BACKLOG: i32 = 128;
+const ACCEPT_QUEUE: i32 = 128;
 
 /// The path to connect to, as far as a node ever listened there.
 pub fn of(data: &Path) -> PathBuf {
@@ -46,7 +46,7 @@ pub fn listen(data: &Path) -> io::Result<(UnixListener, PathBuf)> {
     // socket (unix(7); the folder may be somebody's own, and open to others).
     fchmod(&socket, Mode::RUSR | Mode::WUSR)?;
     net::bind(&socket, &SocketAddrUnix::new(&path)?)?;
-    net::listen(&socket, BACKLOG)?;
+    net::listen(&socket, ACCEPT_QUEUE)?;
     Ok((UnixListener::from_std(socket.into())?, path))
 }
 

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 
 use crate::fault::Fault;
 
@@ -10,8 +10,18 @@ thread_local! {
     static DEPTH: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Whether a panic on this thread would be caught by this crate. A panic hook that ends the process or prints may ask:
-/// sled panics on some damaged files, and that is reported as an error here.
+/// Has the panics that this crate catches not be printed: sled panics on some damaged files, and that is reported as an
+/// error. All others go to the hook that is installed now. Once per process, by the program.
+pub fn hush_contained_panics() {
+    let usual = take_hook();
+    set_hook(Box::new(move |panic| {
+        if !is_contained() {
+            usual(panic);
+        }
+    }));
+}
+
+/// Whether a panic on this thread would be caught by this crate. A panic hook that does more than printing asks.
 #[must_use]
 pub fn is_contained() -> bool {
     DEPTH.get() > 0
@@ -37,6 +47,22 @@ const TEXT_LEN: usize = 200;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    thread_local! {
+        static PRINTED: Cell<u32> = const { Cell::new(0) };
+    }
+
+    #[test]
+    fn only_panics_that_nobody_contains_are_printed() {
+        set_hook(Box::new(|_| PRINTED.set(PRINTED.get() + 1)));
+        hush_contained_panics();
+        contain::<()>(|| panic!("sled lost its way")).unwrap_err();
+        assert_eq!(PRINTED.get(), 0);
+        catch_unwind(|| panic!("not of sled")).unwrap_err();
+        assert_eq!(PRINTED.get(), 1);
+        // The other tests of this process are to be heard again.
+        drop(take_hook());
+    }
 
     #[test]
     fn a_panic_becomes_a_fault_with_its_text() {

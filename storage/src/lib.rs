@@ -33,8 +33,8 @@
 //! - a log whose last record is not where its head is: when it is opened;
 //! - the end of the data file cut, zeroed or overwritten. sled goes back to what is whole and is silent about it; the heads
 //!   that were witnessed beyond it tell: when the log is opened, also if all of it is gone;
-//! - data in which sled itself cannot find its way: an error of [`Store::open`] or of reading. sled's panics are caught, and
-//!   their messages may appear on stderr: a panic hook can ask [`is_contained`].
+//! - data in which sled itself cannot find its way: an error of [`Store::open`] or of reading. sled's panics are caught;
+//!   [`hush_contained_panics`] keeps their messages off stderr.
 //!
 //! A damaged log is read up to the damage, and takes no records until [`Log::truncate_after`] has cut it. Seldom, what is
 //! to be cut lies on a page that sled cannot read: the cut is then refused, with the place, and changes nothing. Since sled
@@ -77,7 +77,7 @@ mod sync;
 mod ticket;
 mod writer;
 
-pub use contain::is_contained;
+pub use contain::{hush_contained_panics, is_contained};
 pub use error::{AppendError, LogError, OpenError, ReadError};
 pub use health::{Damage, Health};
 pub use log::{Backward, Log, Records};

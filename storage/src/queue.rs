@@ -15,9 +15,9 @@ use crate::sync::lock;
 use crate::ticket::Outcome;
 
 /// The most bytes of records that one commit takes.
-const COMMIT_BYTES: usize = 2 * MAX_APPEND;
+const MAX_COMMIT_BYTES: usize = 2 * MAX_APPEND;
 /// The most operations that one commit takes.
-const COMMIT_COUNT: usize = 4096;
+const MAX_COMMIT_OPERATIONS: usize = 4096;
 /// How long the writer waits for as many writers as came last time: each of them needs a moment to come back after its
 /// acknowledgement, and a sync costs as much as this.
 const GATHER: Duration = Duration::from_micros(200);
@@ -211,8 +211,8 @@ impl Queue {
 impl Inner {
     fn cut_commit(&mut self) -> Vec<Command> {
         let (mut count, mut bytes) = (0, 0);
-        for command in self.commands.iter().take(COMMIT_COUNT) {
-            if count > 0 && bytes + command.bytes() > COMMIT_BYTES {
+        for command in self.commands.iter().take(MAX_COMMIT_OPERATIONS) {
+            if count > 0 && bytes + command.bytes() > MAX_COMMIT_BYTES {
                 break;
             }
             count += 1;

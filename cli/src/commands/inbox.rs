@@ -67,7 +67,7 @@ pub(super) fn as_json(item: &InboxItem) -> Value {
 
 /// What has become of a message, for people.
 pub(super) fn state_line(item: &InboxItem) -> String {
-    let name = output::harmless(&item.to_name);
+    let name = output::called(&item.to_name, &item.to);
     let at = output::clock(&output::time(item.state_at_ms));
     let because =
         if item.reason.is_empty() { String::new() } else { format!(": {}", output::harmless(&item.reason)) };
@@ -87,7 +87,7 @@ pub(super) fn text_line(item: &InboxItem) -> String {
         bytes => format!("[{bytes} bytes of a kind that this version does not know]"),
     };
     if item.direction() == Direction::In {
-        format!("{at}  {} > you: {text}", output::harmless(&item.from_name))
+        format!("{at}  {} > you: {text}", output::called(&item.from_name, &item.from))
     } else {
         let state = state(item.state()).replace('_', " ");
         let why = if item.reason.is_empty() {
@@ -95,7 +95,7 @@ pub(super) fn text_line(item: &InboxItem) -> String {
         } else {
             format!(": {}", output::harmless(&item.reason))
         };
-        format!("{at}  you > {}: {text}  [{state}{why}]", output::harmless(&item.to_name))
+        format!("{at}  you > {}: {text}  [{state}{why}]", output::called(&item.to_name, &item.to))
     }
 }
 

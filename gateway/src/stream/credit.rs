@@ -41,7 +41,7 @@ const GLANCE: Duration = Duration::from_millis(500);
 const ASK_EVERY: Duration = Duration::from_secs(1);
 
 /// Questions under way at once on one connection.
-const ASKING: usize = 8;
+const MAX_QUESTIONS_UNDER_WAY: usize = 8;
 
 /// What a connection's streams hold and want of its credit, on both sides.
 #[derive(Debug)]
@@ -63,7 +63,7 @@ pub(crate) struct Stalled {
 
 impl Credit {
     pub(crate) fn new(metrics: &Metrics, connection: Connection) -> Arc<Self> {
-        let (stalls, asking) = (Mutex::default(), Semaphore::new(ASKING));
+        let (stalls, asking) = (Mutex::default(), Semaphore::new(MAX_QUESTIONS_UNDER_WAY));
         Arc::new(Self { connection, metrics: metrics.clone(), stalls, asking })
     }
 

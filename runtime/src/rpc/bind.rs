@@ -70,10 +70,10 @@ pub fn bind_tcp(choice: PortChoice) -> Result<TcpListener, BindError> {
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     /// Connections that wait for their accept: room for a burst of thousands.
-    const BACKLOG: u32 = 4096;
+    const ACCEPT_QUEUE: u32 = 4096;
     let socket =
         if address.is_ipv4() { tokio::net::TcpSocket::new_v4() } else { tokio::net::TcpSocket::new_v6() }?;
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
-    socket.listen(BACKLOG)
+    socket.listen(ACCEPT_QUEUE)
 }

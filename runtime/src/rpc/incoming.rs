@@ -17,7 +17,7 @@ use super::{
 use crate::TaskGroup;
 
 /// Finished connections that wait for tonic.
-const READY: usize = 64;
+const READY_QUEUE: usize = 64;
 /// The pause after a failed accept, so that a lack of file descriptors does not become a busy loop.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
@@ -65,7 +65,7 @@ pub fn tls_incoming(
     config: Arc<ServerConfig>,
     limits: AcceptLimits,
 ) -> Incoming {
-    let (ready, connections) = mpsc::channel(READY);
+    let (ready, connections) = mpsc::channel(READY_QUEUE);
     let acceptor = TlsAcceptor::from(config);
     spawn_accepting(group, listener, limits, move |stream, remote, place| {
         let (ready, acceptor) = (ready.clone(), acceptor.clone());
@@ -85,7 +85,7 @@ pub fn tls_incoming(
 
 /// Accepts TCP connections without TLS.
 pub fn tcp_incoming(group: &TaskGroup, listener: TcpListener, limits: AcceptLimits) -> Incoming {
-    let (ready, connections) = mpsc::channel(READY);
+    let (ready, connections) = mpsc::channel(READY_QUEUE);
     spawn_accepting(group, listener, limits, move |stream, remote, place| {
         let ready = ready.clone();
         async move {
@@ -99,7 +99,7 @@ pub fn tcp_incoming(group: &TaskGroup, listener: TcpListener, limits: AcceptLimi
 /// Accepts connections on a Unix socket. Only those whom the file system lets in come here: they may stay as long as they
 /// like.
 pub fn unix_incoming(group: &TaskGroup, listener: UnixListener) -> Incoming {
-    let (ready, connections) = mpsc::channel(READY);
+    let (ready, connections) = mpsc::channel(READY_QUEUE);
     let token = group.token().clone();
     group.spawn(tracing::debug_span!("accept"), async move {
         loop {

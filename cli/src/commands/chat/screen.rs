@@ -40,8 +40,11 @@ impl Screen {
         TAKEN.store(true, Ordering::SeqCst);
         let hook = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
-            give_back();
-            hook(panic);
+            // The program goes on after a panic that is contained, and so does the screen.
+            if !storage::is_contained() {
+                give_back();
+                hook(panic);
+            }
         }));
         // See https://no-color.org: set and not empty.
         let colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());

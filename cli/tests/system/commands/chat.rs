@@ -127,6 +127,9 @@ fn a_message_waits_for_a_peer_that_is_away_and_says_why() {
     let message = crate::support::lines(&answer.out).remove(0);
     assert_eq!(message["state"], "queued", "{message}");
     assert!(message["reason"].as_str().is_some_and(|why| !why.is_empty()), "{message}");
+    let nobody = Node::peer("nobody", "nowhere", lan.folder.path()).id();
+    let stored = lan.anna.causeway(&["send", &nobody, "who are you?"]);
+    assert_answer(&stored, OK, &[&format!("stored for {}, not there yet", &nobody[..8])]);
     lan.anna.kill();
     lan.anna.start_again();
     lan.ben.start_again();
