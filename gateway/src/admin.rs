@@ -53,6 +53,16 @@ pub(crate) struct TrustRow {
     pub(crate) trusted: Trusted,
 }
 
+/// A one-time token, with what is in it.
+#[derive(Debug)]
+pub(crate) struct Invited {
+    pub(crate) token: String,
+    /// When it expires, milliseconds since 1970.
+    pub(crate) expires_ms: i64,
+    /// Where it has the other bridge dial.
+    pub(crate) addresses: Vec<String>,
+}
+
 impl Admin {
     pub(crate) const fn new(own: Own, lists: Lists, links: Links) -> Self {
         Self { own, lists, links }
@@ -104,8 +114,8 @@ impl Admin {
         removed.map(u32::from)
     }
 
-    /// Makes a one-time token. What it says when it expires comes with it, in milliseconds since 1970.
-    pub(crate) async fn invite(&self, address: &str, valid: Duration) -> Result<(String, i64), AdminError> {
+    /// Makes a one-time token.
+    pub(crate) async fn invite(&self, address: &str, valid: Duration) -> Result<Invited, AdminError> {
         let valid = if valid.is_zero() { DEFAULT_INVITATION } else { valid };
         if valid > MAX_INVITATION {
             return Err(AdminError::Valid);
@@ -119,11 +129,11 @@ impl Admin {
             bridge: self.own.key.node_id(),
             name: self.own.name.clone(),
             network: self.own.network.clone(),
-            addresses,
+            addresses: addresses.clone(),
             secret,
             expires_ms,
         };
-        Ok((invitation.sign(&self.own.key), expires_ms))
+        Ok(Invited { token: invitation.sign(&self.own.key), expires_ms, addresses })
     }
 
     /// Invitations that still let somebody in.

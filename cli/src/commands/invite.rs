@@ -1,5 +1,7 @@
 //! `causeway invite` and `causeway join`: pairing two bridges.
 
+use std::net::{IpAddr, SocketAddr};
+
 use proto::control::v1::{InviteRequest, JoinRequest};
 
 use crate::{
@@ -22,7 +24,24 @@ pub(super) async fn invite(args: Invite) -> anyhow::Result<()> {
     );
     output::line(&answer.token)?;
     eprintln!("There: causeway join TOKEN");
+    eprintln!("It leads there to {}.", answer.addresses.join(" and "));
+    if answer.addresses.iter().all(|address| is_private(address)) {
+        eprintln!(
+            "From outside of this network that leads nowhere: name an address that does, with --address HOST:PORT."
+        );
+    }
     Ok(())
+}
+
+/// Whether an address means something in one's own network alone (RFC 1918, 6598 and 4193).
+fn is_private(address: &str) -> bool {
+    match address.parse::<SocketAddr>().map(|address| address.ip()) {
+        Ok(IpAddr::V4(four)) => {
+            four.is_private() || four.is_loopback() || matches!(four.octets(), [100, 64..=127, ..])
+        }
+        Ok(IpAddr::V6(six)) => six.is_unique_local() || six.is_loopback(),
+        Err(_) => false,
+    }
 }
 
 pub(super) async fn join(args: Join) -> anyhow::Result<()> {

@@ -19,7 +19,7 @@ use tonic::{Request, Response, Status};
 
 use super::policy;
 use crate::{
-    admin::{AdminError, TrustRow},
+    admin::{AdminError, Invited, TrustRow},
     control::node_id,
     invitation::InviteError,
     limits::{DEFAULT_GRACE, MAX_GRACE},
@@ -113,8 +113,8 @@ impl Bridge for BridgeConsole {
         if let Err(AdminError::Invite(InviteError::Full)) = &invited {
             self.0.metrics.invitation_refused();
         }
-        let (token, expires_ms) = invited?;
-        Ok(Response::new(InviteResponse { token, expires_at: wall::rfc3339(expires_ms) }))
+        let Invited { token, expires_ms, addresses } = invited?;
+        Ok(Response::new(InviteResponse { token, expires_at: wall::rfc3339(expires_ms), addresses }))
     }
 
     async fn join(&self, request: Request<JoinRequest>) -> Result<Response<JoinResponse>, Status> {

@@ -104,6 +104,9 @@ fn an_invitation_pairs_two_bridges_once() {
     let address = format!("127.0.0.1:{}", tower.port("link"));
     let invited = tower.causeway(&["invite", "--address", &address]);
     assert_answer(&invited, OK, &["causeway1-"]);
+    for part in [&address, "From outside of this network that leads nowhere"] {
+        assert!(invited.err.contains(part), "{invited:?}");
+    }
     let token = invited.out.trim();
     assert_answer(&attic.causeway(&["join", token]), OK, &["tower", &tower.id()]);
     attic.wait_links(1);
