@@ -99,11 +99,15 @@ impl Address {
 
 /// Serves until the group ends.
 pub(crate) fn serve(group: &TaskGroup, listener: TcpListener, web: Web) {
+    serve_up_to(group, listener, web, MAX_CONNECTIONS);
+}
+
+fn serve_up_to(group: &TaskGroup, listener: TcpListener, web: Web, connections: usize) {
     let names: Arc<[String]> = web.address.names().into();
     let own = files::routes().merge(login::routes().with_state(web.clone()));
     let own = own.layer(from_fn_with_state(names, own_host)).layer(from_fn(guarded));
     let app = Router::new().fallback_service(own).layer(from_fn_with_state(web, by_name));
-    runtime::web::serve_up_to(group, listener, app, MAX_CONNECTIONS);
+    runtime::web::serve_up_to(group, listener, app, connections);
 }
 
 /// The page of a peer when its name is asked for, else the dispatcher's own.

@@ -21,5 +21,5 @@ pub use gate::{Gate, LINK_LIFETIME, MAX_OPEN_LINKS, SESSION_LIFETIME, SameSite, 
 pub use headers::guarded;
 pub use host::own_host;
 pub use seal::KeySeal;
-pub use serve::{MAX_CONNECTIONS, Remote, serve, serve_up_to};
+pub use serve::{MAX_CONNECTIONS, Place, Remote, serve, serve_up_to};
 pub use session::{Admission, admitted, link};

@@ -12,11 +12,14 @@ use hyper_util::{
 use identity::NodeId;
 use runtime::{
     TaskGroup,
-    web::axum::{
-        body::Body,
-        extract::Request,
-        http::{HeaderMap, StatusCode},
-        response::{IntoResponse as _, Response},
+    web::{
+        Place,
+        axum::{
+            body::Body,
+            extract::Request,
+            http::{HeaderMap, StatusCode},
+            response::{IntoResponse as _, Response},
+        },
     },
 };
 use tokio::{net::TcpStream, sync::oneshot, time::timeout};
@@ -70,6 +73,7 @@ impl PassOn {
     async fn pass(&self, running: Running, mut request: Request) -> Result<Response, String> {
         let asked = upgrade_of(request.headers());
         let ours = asked.is_some().then(|| upgrade::on(&mut request));
+        let place = request.extensions().get::<Place>().cloned();
         let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
         *request.uri_mut() =
             format!("http://{}{path}", running.page).parse::<Uri>().map_err(|it| it.to_string())?;
@@ -82,6 +86,7 @@ impl PassOn {
                 let (Ok(ours), Ok(theirs)) = tokio::join!(ours, theirs) else { return };
                 let (mut ours, mut theirs) = (TokioIo::new(ours), TokioIo::new(theirs));
                 let _ = tokio::io::copy_bidirectional(&mut ours, &mut theirs).await;
+                drop(place);
             });
         }
         Ok(answer.map(Body::new).into_response())

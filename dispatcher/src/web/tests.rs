@@ -16,7 +16,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Address, Pace, PassOn, Web, serve};
+use super::{Address, Pace, PassOn, Web, serve_up_to};
 use crate::{
     backend::{Instance, Running},
     cookie::Keys,
@@ -29,6 +29,8 @@ const SWITCHED: &[u8] =
 const REFUSED: &[u8] = b"HTTP/1.1 426 Upgrade Required\r\nupgrade: other\r\ncontent-length: 2\r\n\r\nno";
 /// More than the buffers of all sockets on the way.
 const MUCH: usize = 16 << 20;
+/// Within which a connection is served that may be.
+const A_MOMENT: Duration = Duration::from_millis(300);
 /// For what takes a moment, on a loaded machine.
 const GENEROUS: Duration = Duration::from_secs(60);
 
@@ -43,6 +45,10 @@ struct Stage {
 
 impl Stage {
     async fn set() -> Self {
+        Self::with_room_for(64).await
+    }
+
+    async fn with_room_for(connections: usize) -> Self {
         let (group, data) = (TaskGroup::new(), tempfile::tempdir().unwrap());
         let [listener, page] = [listen().await, listen().await];
         let (port, own) = (listener.local_addr().unwrap(), Identity::load_or_create(data.path()).unwrap());
@@ -67,7 +73,7 @@ impl Stage {
             metrics: Metrics::default(),
             forget: "a day".into(),
         };
-        serve(&group, listener, web);
+        serve_up_to(&group, listener, web, connections);
         Self { group, port, page, node, _data: data }
     }
 
@@ -156,4 +162,18 @@ async fn an_upgrade_that_the_page_refuses_is_an_ordinary_answer() {
     assert!(answered.starts_with("http/1.1 426 "), "{answered}");
     assert!(!answered.contains("connection: upgrade") && !answered.contains("upgrade: other"), "{answered}");
     assert_eq!(take(&mut browser, 2).await, b"no");
+}
+
+#[tokio::test]
+async fn an_upgraded_connection_counts_among_those_that_there_may_be() {
+    let stage = Stage::with_room_for(1).await;
+    let (mut browser, mut page, _) = stage.ask().await;
+    page.write_all(SWITCHED).await.unwrap();
+    head(&mut browser).await;
+    assert_eq!(take(&mut browser, 7).await, b"welcome");
+    // It is not looked for long: without the bound another one is served at once.
+    let mut another = std::pin::pin!(stage.ask());
+    assert!(timeout(A_MOMENT, &mut another).await.is_err(), "two are served where there is room for one");
+    drop((browser, page));
+    timeout(GENEROUS, another).await.expect("its place is free again");
 }

@@ -121,7 +121,9 @@ impl Actor {
         match self.away.get(&id) {
             Some(Away { since_ms, cut_off: true }) => {
                 let since = wall::rfc3339(*since_ms);
-                format!("no way leads to {name} since {since} (a link between bridges is down, or a bridge stopped)")
+                format!(
+                    "no way leads to {name} since {since} (a link between bridges is down, or a bridge stopped)"
+                )
             }
             Some(Away { since_ms, .. }) => format!("{name} is away since {}", wall::rfc3339(*since_ms)),
             None => format!("{name} was not seen since this program started"),

@@ -8,7 +8,10 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
-use tokio::{net::TcpListener, sync::Semaphore};
+use tokio::{
+    net::TcpListener,
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
 use tower::{Service, ServiceExt as _};
 
 use crate::{TaskGroup, rpc::accept};
@@ -21,6 +24,11 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Who asks: an extension of every request.
 #[derive(Debug, Clone, Copy)]
 pub struct Remote(pub SocketAddr);
+
+/// The connection's place among those that there may be at once: an extension of every request. Whoever upgrades a
+/// connection keeps it for as long as the other protocol lasts.
+#[derive(Debug, Clone)]
+pub struct Place(#[expect(dead_code, reason = "it is held, and nothing else")] Arc<OwnedSemaphorePermit>);
 
 /// Serves the page of one node until the group ends.
 pub fn serve(group: &TaskGroup, listener: TcpListener, app: Router) {
@@ -39,7 +47,9 @@ pub fn serve_up_to(group: &TaskGroup, listener: TcpListener, app: Router, connec
                 () = tasks.cancelled() => return,
                 stream = accept(&listener) => stream,
             };
-            let (service, token) = (service(app.clone(), Remote(remote)), tasks.token().clone());
+            let place = Place(Arc::new(permit));
+            let service = service(app.clone(), Remote(remote), place.clone());
+            let token = tasks.token().clone();
             tasks.spawn(tracing::debug_span!("request"), async move {
                 let connection = http1::Builder::new()
                     .timer(TokioTimer::new())
@@ -53,7 +63,7 @@ pub fn serve_up_to(group: &TaskGroup, listener: TcpListener, app: Router, connec
                         tracing::debug!(%error, "a request failed");
                     },
                 }
-                drop(permit);
+                drop(place);
             });
         }
     });
@@ -62,11 +72,13 @@ pub fn serve_up_to(group: &TaskGroup, listener: TcpListener, app: Router, connec
 fn service(
     app: Router,
     remote: Remote,
+    place: Place,
 ) -> TowerToHyperService<
     impl Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send> + Clone,
 > {
     TowerToHyperService::new(app.map_request(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(remote);
+        request.extensions_mut().insert(place.clone());
         request.map(Body::new)
     }))
 }
