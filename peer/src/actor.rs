@@ -6,7 +6,7 @@ use std::{
     time::Instant,
 };
 
-use conversation::{Conversation, Input, MessageId, Output, SessionKey};
+use conversation::{Conversation, MessageId, SessionKey};
 use discovery::{Announcer, Discovery, Event as Discovered};
 use identity::NodeId;
 use runtime::TaskGroup;
@@ -28,12 +28,12 @@ use crate::{
     metrics::Metrics,
     notes::Notes,
     session::SessionEvent,
-    wall,
     writer::{Writer, Written},
 };
 
 mod commands;
 mod dialling;
+mod outputs;
 mod people;
 mod sessions;
 mod storing;
@@ -258,48 +258,6 @@ impl Actor {
         self.metrics.sessions.set(gauge(self.active.len()));
         if std::mem::take(&mut self.changed) {
             self.pulse.send_modify(|count| *count += 1);
-        }
-    }
-
-    /// Gives the core an input, and does what it says.
-    fn feed(&mut self, input: Input) {
-        let mut out = Vec::new();
-        self.core.handle(input, wall::now_ms(), &mut out);
-        for output in out {
-            self.on_output(output);
-        }
-    }
-
-    fn on_output(&mut self, output: Output) {
-        match output {
-            Output::Append(record) => self.writer.push(record),
-            Output::Transmit { session, frame } => self.transmit(session, frame),
-            Output::Close { session, reason, detail } => self.close(session, reason, detail),
-            Output::Active { peer, session, skew_ms } => self.on_active(peer, session, skew_ms),
-            Output::Inactive { peer, .. } => self.on_inactive(peer),
-            Output::Queued { request, id, position, sent_at_ms } => {
-                self.on_queued(request, Sent { id, position, sent_at_ms });
-            }
-            Output::Rejected { request, error } => self.on_rejected(request, &error),
-            Output::Decided { request } => self.on_decided(request),
-            Output::Marked { request, messages } => self.on_marked(request, messages),
-            Output::Received { id, .. } => {
-                self.metrics.stored_in.inc();
-                // What was being written is here.
-                self.typing.remove(&id.sender);
-            }
-            Output::Delivered { peer, epoch, through } => self.on_delivered(peer, epoch, through),
-            Output::Renumbered { from, to } => self.on_renumbered(from, to),
-            Output::Refused { id } => self.wake_waiters(&id, None),
-            Output::Typing { peer, active } => self.on_typing(peer, active),
-            Output::Fetch { peer, from } => self.on_fetch(peer, from),
-            Output::Warned => {
-                self.changed = true;
-                if let Some(warning) = self.core.warnings().last() {
-                    tracing::warn!("{warning}");
-                }
-            }
-            _ => {}
         }
     }
 
