@@ -21,8 +21,9 @@ use self::{
     sessions::OpenSession,
 };
 use crate::{
+    away::Away,
     chat::Incoming,
-    command::{Away, Command, CommandError, Sent},
+    command::{Command, CommandError, Sent},
     history,
     limits::{SESSION_EVENTS, TURN, TYPING_PACE},
     metrics::Metrics,

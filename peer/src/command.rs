@@ -11,7 +11,7 @@ use discovery::Snapshot;
 use identity::NodeId;
 use tokio::sync::oneshot;
 
-use crate::path::Path;
+use crate::{away::Away, path::Path};
 
 /// A request with the way back for its answer.
 #[derive(Debug)]
@@ -114,26 +114,6 @@ pub(crate) struct Overview {
     pub(crate) away: BTreeMap<NodeId, Away>,
     /// Why those that wait for something are not reached.
     pub(crate) reasons: BTreeMap<NodeId, String>,
-}
-
-/// Since when somebody is not there, and whether it is they who went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Away {
-    /// Milliseconds since 1970.
-    pub(crate) since_ms: u64,
-    /// No way leads there: whether they are there is not known.
-    pub(crate) cut_off: bool,
-}
-
-impl Away {
-    /// The state of somebody who was seen; `None` for one who was not.
-    pub(crate) fn state(away: Option<Self>) -> &'static str {
-        match away {
-            Some(Self { cut_off: true, .. }) => "unreachable",
-            Some(_) => "left",
-            None => "unknown",
-        }
-    }
 }
 
 /// A running session.

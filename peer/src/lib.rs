@@ -12,6 +12,7 @@
 //! | `actor` | the one owner of conversation, sessions and dials |
 //! | `writer` | group commit without blocking the actor |
 //! | `session` | one stream: reading, liveness, its end |
+//! | `away` | who is not there, since when and why |
 //! | `path`, `dial` | the ways to a peer and how they are tried |
 //! | `reader` | the history for readers: parts of it, what is new, search |
 //! | `control` | the services of the local control socket |
@@ -39,6 +40,7 @@
 //! ```
 
 mod actor;
+mod away;
 mod catalog;
 mod chat;
 mod checkpoint;

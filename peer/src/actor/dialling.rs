@@ -9,7 +9,7 @@ use runtime::Backoff;
 
 use super::Actor;
 use crate::{
-    command::Away,
+    away::Away,
     dial,
     limits::{MAX_DIALS, MAX_LAST_SEEN, REDIAL},
     path::{self, Candidate, Path},

@@ -8,9 +8,9 @@ use proto::node::v1::NodeKind;
 
 use super::Actor;
 use crate::{
-    command::{Away, CommandError, Face, Overview, SessionView},
+    away::Away,
+    command::{CommandError, Face, Overview, SessionView},
     limits::SKEW_WARNED,
-    wall,
 };
 
 /// A shorter beginning of an id is not taken for one.
@@ -109,24 +109,10 @@ impl Actor {
                 format!("about to connect to {name}")
             };
         }
+        let absence = Away::sentence(self.away.get(&id).copied(), &name);
         match self.bridge_trouble() {
-            Some(trouble) => format!("{}; {trouble}", self.absence(id)),
-            None => format!("{}; it is sent as soon as {name} is there", self.absence(id)),
-        }
-    }
-
-    /// That somebody is not there, and what is known of why.
-    fn absence(&self, id: NodeId) -> String {
-        let name = self.shown_name(id);
-        match self.away.get(&id) {
-            Some(Away { since_ms, cut_off: true }) => {
-                let since = wall::rfc3339(*since_ms);
-                format!(
-                    "no way leads to {name} since {since} (a link between bridges is down, or a bridge stopped)"
-                )
-            }
-            Some(Away { since_ms, .. }) => format!("{name} is away since {}", wall::rfc3339(*since_ms)),
-            None => format!("{name} was not seen since this program started"),
+            Some(trouble) => format!("{absence}; {trouble}"),
+            None => format!("{absence}; it is sent as soon as {name} is there"),
         }
     }
 

@@ -17,7 +17,8 @@ use tonic::{Request, Response, Status};
 
 use super::ask;
 use crate::{
-    command::{Away, Command, Overview},
+    away::Away,
+    command::{Command, Overview},
     wall,
 };
 
@@ -104,6 +105,8 @@ fn away_peer(contact: &ContactView, overview: &Overview) -> KnownPeer {
     let session = overview.sessions.iter().find(|session| session.peer == contact.id);
     let away = overview.away.get(&contact.id).copied();
     let state = if session.is_some() { "online" } else { Away::state(away) };
+    let waits = overview.reasons.get(&contact.id).cloned();
+    let why = || if session.is_some() { String::new() } else { Away::sentence(away, &contact.name) };
     KnownPeer {
         node_id: contact.id.to_bytes(),
         name: contact.name.clone(),
@@ -111,7 +114,7 @@ fn away_peer(contact: &ContactView, overview: &Overview) -> KnownPeer {
         via: session.map(|session| bytes_of(session.path.hops())).unwrap_or_default(),
         state: state.to_owned(),
         last_seen: away.map(|away| wall::rfc3339(away.since_ms)).unwrap_or_default(),
-        reason: overview.reasons.get(&contact.id).cloned().unwrap_or_default(),
+        reason: waits.unwrap_or_else(why),
         round_trip_us: session.map_or(0, |session| session.round_trip_us),
         ..KnownPeer::default()
     }

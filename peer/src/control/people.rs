@@ -10,7 +10,8 @@ use tonic::Status;
 
 use super::convert::inbox_item;
 use crate::{
-    command::{Away, Face, Overview, SessionView},
+    away::Away,
+    command::{Face, Overview, SessionView},
     hosting::VACANT,
     limits::PREVIEW_BYTES,
     reader::Reader,
