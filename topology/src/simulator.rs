@@ -6,6 +6,7 @@
 
 mod disk;
 mod forger;
+mod lone;
 mod node;
 mod queue;
 mod settings;
@@ -29,7 +30,8 @@ use crate::{Core, Input, LinkId, LogId, Now, Output, Warning};
 use queue::{Action, Event};
 
 pub use disk::Disk;
-pub use forger::{Forger, Lone};
+pub use forger::Forger;
+pub use lone::Lone;
 pub use node::{Node, peer, peer_key};
 pub use settings::Settings;
 pub use verifier::Remembering;
