@@ -5,14 +5,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use identity::{Network, NetworkId};
-use proto::{
-    link::v1::{Compare, Frame, Seek, Want, WantLog, frame::Kind},
-    log::v1::How,
-};
+use proto::link::v1::{Compare, Frame, Seek, Want, WantLog, frame::Kind};
 use topology::{
-    Input, LinkId, LogId, PeerSeen,
-    simulator::{Forger, Lone, peer, peer_key},
+    Input, LinkId, LogId,
+    simulator::{Forger, Lone},
 };
 
 /// How a neighbour comes to know of events.
@@ -105,16 +101,7 @@ fn own_events_are_told_once_they_are_durable() {
     let (lone, neighbours) = linked();
     let log = LogId { owner: lone.core.id(), epoch: lone.core.view().own().unwrap().epoch };
     is_told_once_it_is_durable(lone, log, [neighbours[0].0, neighbours[1].0], |lone| {
-        let network = Network { name: "own".to_owned(), id: Some(NetworkId::from_bytes([1; 16])) };
-        let (description, announcement) = peer(&peer_key(9, 1), &network, &[]);
-        lone.input(Input::PeerSeen(PeerSeen {
-            description: Some(description),
-            announcement,
-            how: How::Heard,
-            source: "multicast".to_owned(),
-            interface: "eth0".to_owned(),
-            address: "192.0.2.9:30000".to_owned(),
-        }));
+        lone.see(Lone::peer(1));
         let own = lone.core.view().own().unwrap();
         assert_eq!(own.head, own.durable + 1);
     });

@@ -2,29 +2,13 @@
 
 use std::time::Duration;
 
-use identity::{Announcement, Description, Network, NetworkId, NodeId};
-use proto::log::v1::{How, Kind, LeftReason};
+use identity::NodeId;
+use proto::log::v1::{Kind, LeftReason};
 use topology::{
-    Event, Input, LogId, PeerSeen, Policy, Rule, Warning,
+    Event, Input, LogId, Policy, Rule, Warning,
     limits::{MAX_PEERS_PER_BRIDGE, OWN_BURST_EVENTS, OWN_EVENTS_PER_MINUTE},
-    simulator::{Forger, Lone, peer, peer_key},
+    simulator::{Forger, Lone},
 };
-
-fn records(number: u64) -> (Description, Announcement) {
-    let network = Network { name: "own".to_owned(), id: Some(NetworkId::from_bytes([1; 16])) };
-    peer(&peer_key(9, number), &network, &[])
-}
-
-fn see(lone: &mut Lone, (description, announcement): (Description, Announcement)) {
-    lone.input(Input::PeerSeen(PeerSeen {
-        description: Some(description),
-        announcement,
-        how: How::Heard,
-        source: "multicast".to_owned(),
-        interface: "eth0".to_owned(),
-        address: "192.0.2.9:30000".to_owned(),
-    }));
-}
 
 /// The kinds of the own events since `after`.
 fn own_kinds(lone: &Lone, after: u64) -> Vec<Kind> {
@@ -39,7 +23,7 @@ fn own_kinds(lone: &Lone, after: u64) -> Vec<Kind> {
 fn a_heartbeat_is_not_an_event() {
     let mut lone = Lone::new(1);
     for _ in 0..100 {
-        see(&mut lone, records(1));
+        lone.see(Lone::peer(1));
         lone.pass(Duration::from_secs(1));
     }
     assert_eq!(own_kinds(&lone, 1), [Kind::PeerJoined]);
@@ -48,8 +32,8 @@ fn a_heartbeat_is_not_an_event() {
 #[test]
 fn whoever_sleeps_is_not_missed_until_nobody_keeps_it() {
     let mut lone = Lone::new(1);
-    let (id, waker) = (records(1).0.id(), NodeId::from_bytes([2; 32]));
-    see(&mut lone, records(1));
+    let (id, waker) = (Lone::peer(1).0.id(), NodeId::from_bytes([2; 32]));
+    lone.see(Lone::peer(1));
     lone.input(Input::PeerAsleep { id, waker });
     for reason in [LeftReason::Expired, LeftReason::Goodbye, LeftReason::Replaced] {
         lone.input(Input::PeerGone { id, reason });
@@ -61,10 +45,10 @@ fn whoever_sleeps_is_not_missed_until_nobody_keeps_it() {
 
 /// Has the core write as much as it may at once, and a little more.
 fn exhausted(lone: &mut Lone) {
-    (0..4_000).for_each(|number| see(lone, records(number)));
+    (0..4_000).for_each(|number| lone.see(Lone::peer(number)));
     let waker = NodeId::from_bytes([2; 32]);
     for number in 0..120 {
-        lone.input(Input::PeerAsleep { id: records(number).0.id(), waker });
+        lone.input(Input::PeerAsleep { id: Lone::peer(number).0.id(), waker });
     }
     assert!(lone.core.counts().deferred > 0);
 }
@@ -73,9 +57,9 @@ fn exhausted(lone: &mut Lone) {
 fn peers_that_wait_for_the_rate_are_written_in_the_order_in_which_they_came() {
     let mut lone = Lone::new(1);
     exhausted(&mut lone);
-    let mut late: Vec<_> = (10_000..10_040).map(records).collect();
+    let mut late: Vec<_> = (10_000..10_040).map(Lone::peer).collect();
     late.sort_by_key(|(description, _)| std::cmp::Reverse(description.id()));
-    late.iter().for_each(|it| see(&mut lone, it.clone()));
+    late.iter().for_each(|it| lone.see(it.clone()));
     lone.pass(Duration::from_secs(60));
     let own = lone.core.id();
     let logs = lone.history.logs();
@@ -96,9 +80,9 @@ fn damping_is_said_within_the_rate_only() {
     let last = lone.core.view().own().unwrap().head;
     for number in 0..90 {
         for _ in 0..6 {
-            let id = records(number).0.id();
+            let id = Lone::peer(number).0.id();
             lone.input(Input::PeerGone { id, reason: LeftReason::Expired });
-            see(&mut lone, records(number));
+            lone.see(Lone::peer(number));
         }
     }
     assert!(lone.core.counts().damped >= 90);
@@ -127,21 +111,21 @@ fn a_policy_that_changes_all_the_time_is_written_now_and_then_and_at_last() {
     assert_eq!(lone.core.view().bridge(&own).unwrap().policy, denying(999));
     let written = own_kinds(&lone, after);
     assert!(written.iter().all(|kind| *kind == Kind::PolicyChanged), "{written:?}");
-    see(&mut lone, records(1));
+    lone.see(Lone::peer(1));
     assert!(own_kinds(&lone, after).contains(&Kind::PeerJoined), "others' news are not held up");
 }
 
 #[test]
 fn a_flapping_peer_is_damped_and_its_last_state_is_told() {
     let mut lone = Lone::new(1);
-    let id = records(1).0.id();
+    let id = Lone::peer(1).0.id();
     for _ in 0..200 {
-        see(&mut lone, records(1));
+        lone.see(Lone::peer(1));
         lone.pass(Duration::from_millis(500));
         lone.input(Input::PeerGone { id, reason: LeftReason::Expired });
         lone.pass(Duration::from_millis(500));
     }
-    see(&mut lone, records(1));
+    lone.see(Lone::peer(1));
     let while_damped = own_kinds(&lone, 1);
     assert!(while_damped.len() <= 14, "{while_damped:?}");
     assert!(while_damped.contains(&Kind::Damped));
@@ -156,9 +140,9 @@ fn bounded_memory_and_disk_under_a_flood_of_invented_peers() {
     let mut lone = Lone::new(1);
     let seconds = 60;
     for number in 0..6_000 {
-        let records = records(number);
+        let records = Lone::peer(number);
         let id = records.0.id();
-        see(&mut lone, records);
+        lone.see(records);
         if number % 2 == 0 {
             lone.input(Input::PeerGone { id, reason: LeftReason::Expired });
         }

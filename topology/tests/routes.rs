@@ -110,6 +110,46 @@ fn the_home_where_a_peer_registered_comes_before_a_nearer_one_that_heard_it() {
     assert!(matches!(away, Err(NoRoute::Unreachable { .. })), "{away:?}");
 }
 
+/// A neighbour, a bridge behind it and one behind both, whose peer is given, too. The last is linked with the neighbour
+/// by a dear link, and with the bridge between by a cheap one.
+fn detour() -> (Lone, [Forger; 3], NodeId) {
+    let mut lone = Lone::new(1);
+    let mut bridges = [1, 2, 3].map(|number| Forger::new(number, 1));
+    bridges[0].link_up(lone.core.id());
+    for (one, other, cost_us) in [(0, 1, 1_000), (1, 2, 1_000), (0, 2, 9_000)] {
+        let ids = [bridges[one].id(), bridges[other].id()];
+        bridges[one].link_up_at(ids[1], cost_us);
+        bridges[other].link_up_at(ids[0], cost_us);
+    }
+    let [near, _, home] = &mut bridges;
+    let network = home.network.clone();
+    let peer = home.claim(1, How::Registered, &[home.id()], &network);
+    let link = lone.link(near.id());
+    bridges.iter().for_each(|forger| lone.take(link, forger));
+    lone.pass(Duration::from_secs(1));
+    (lone, bridges, peer)
+}
+
+#[test]
+fn a_cheap_long_way_is_better_than_a_dear_short_one_until_its_cost_changes() {
+    let (mut lone, [near, mut between, mut home], peer) = detour();
+    let (me, ids) = (lone.core.id(), [near.id(), between.id(), home.id()]);
+    let first = lone.core.route(&peer).expect("the long way");
+    assert_eq!(first.bridges.as_ref(), [me, ids[0], ids[1], ids[2]]);
+    // One end measures it: the larger of both costs counts.
+    let costs = |bridge: NodeId, cost_us| v1::LinkCost { bridge: bridge.to_bytes(), cost_us };
+    lone.changed.clear();
+    write(&mut lone, &mut between, Kind::LinkCost, &costs(ids[2], 8_500));
+    let turned = lone.core.route(&peer).expect("the short way");
+    assert_eq!(turned.bridges.as_ref(), [me, ids[0], ids[2]]);
+    assert_eq!(turned.cost_us - first.cost_us, 7_000);
+    assert!(lone.changed.contains(&peer), "followers are told");
+    write(&mut lone, &mut home, Kind::LinkCost, &costs(ids[0], 60_000));
+    let back = lone.core.route(&peer).expect("the long way");
+    assert_eq!(back.bridges.as_ref(), [me, ids[0], ids[1], ids[2]]);
+    assert_eq!(back.cost_us - first.cost_us, 7_500);
+}
+
 #[test]
 fn the_second_way_leads_to_another_home_over_another_link() {
     let (mut lone, mut near, peer) = row(1);

@@ -81,9 +81,14 @@ impl Forger {
         self.entries.push(Entry { event, hash, signature: Bytes::new() });
     }
 
-    /// Writes that a link is up.
+    /// Writes that a link is up, a cheap one.
     pub fn link_up(&mut self, bridge: NodeId) {
-        self.write(Kind::LinkUp, &v1::LinkUp { bridge: bridge.to_bytes(), cost_us: 1_000 });
+        self.link_up_at(bridge, 1_000);
+    }
+
+    /// Writes that a link of this cost is up.
+    pub fn link_up_at(&mut self, bridge: NodeId, cost_us: u64) {
+        self.write(Kind::LinkUp, &v1::LinkUp { bridge: bridge.to_bytes(), cost_us });
     }
 
     /// Writes that a link is down.

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use identity::{Network, NetworkId, NodeId};
+use identity::{Announcement, Description, Network, NetworkId, NodeId};
 use proto::{
     link::v1::{Frame, frame},
-    log::v1::Segment,
+    log::v1::{How, Segment},
 };
 
-use super::{Forger, node};
+use super::{Forger, node, peer};
 use crate::{
-    Config, Core, Head, Input, LinkId, LogId, MemoryHistory, Now, Output, Policy, Retention, Start, Warning,
-    journal::keep,
+    Config, Core, Head, Input, LinkId, LogId, MemoryHistory, Now, Output, PeerSeen, Policy, Retention, Start,
+    Warning, journal::keep,
 };
 
 /// A core with a disk that is at once durable, unless it is stalled.
@@ -63,8 +63,7 @@ impl Lone {
 
     fn made(number: u64, change: impl FnOnce(&mut Config)) -> Self {
         let key = node::peer_key(u64::MAX - 2, number);
-        let network = Network { name: "own".to_owned(), id: Some(NetworkId::from_bytes([1; 16])) };
-        let mut config = Config::new(node::bridge(&key), network, key);
+        let mut config = Config::new(node::bridge(&key), network(), key);
         change(&mut config);
         let history = MemoryHistory::default();
         let core = Core::new(config, Box::new(history.clone()));
@@ -130,6 +129,23 @@ impl Lone {
         link
     }
 
+    /// The records of a peer of the core's network, which names no home.
+    pub fn peer(number: u64) -> (Description, Announcement) {
+        peer(&node::peer_key(9, number), &network(), &[])
+    }
+
+    /// A peer is heard.
+    pub fn see(&mut self, (description, announcement): (Description, Announcement)) {
+        self.input(Input::PeerSeen(PeerSeen {
+            description: Some(description),
+            announcement,
+            how: How::Heard,
+            source: "multicast".to_owned(),
+            interface: "eth0".to_owned(),
+            address: "192.0.2.9:30000".to_owned(),
+        }));
+    }
+
     /// A segment comes.
     pub fn segment(&mut self, link: LinkId, segment: Segment) {
         self.input(Input::Frame { link, frame: Frame { kind: Some(frame::Kind::Segment(segment)) } });
@@ -154,4 +170,9 @@ impl Lone {
     pub fn held(&self, log: &LogId) -> Option<Head> {
         self.core.view().heads().into_iter().find(|head| head.log == *log)
     }
+}
+
+/// The core's network.
+fn network() -> Network {
+    Network { name: "own".to_owned(), id: Some(NetworkId::from_bytes([1; 16])) }
 }
