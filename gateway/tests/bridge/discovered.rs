@@ -11,11 +11,11 @@ use runtime::TaskGroup;
 use crate::support::{FakePeer, Node, eventually};
 
 /// A port of its own for each test, for it stands for a wire.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     UdpSocket::bind(("0.0.0.0", 0)).unwrap().local_addr().unwrap().port()
 }
 
-fn on_wire(config: &mut BridgeConfig, port: u16) {
+pub(crate) fn on_wire(config: &mut BridgeConfig, port: u16) {
     config.network = "home network".into();
     config.interfaces = vec!["lo".into()];
     config.discovery = gateway::Discovery::Multicast(port);

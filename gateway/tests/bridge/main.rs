@@ -17,6 +17,7 @@ mod metrics;
 mod operators;
 mod past;
 mod policy;
+mod proxy;
 mod registering;
 mod restart;
 mod retention;
