@@ -40,7 +40,7 @@ use crate::{
     endpoint::LinkEndpoint,
     stream::{Credit, Metrics, Permit, StreamHeader},
 };
-use limits::{INCOMING_STREAMS, MAX_FRAME_BYTES};
+use limits::{INCOMING_STREAMS, MAX_FRAME_BYTES, StreamLimits};
 use table::Shared;
 
 /// The credit of all links' streams together: two links at their best, twenty of one stream's window each.
@@ -68,6 +68,8 @@ pub struct LinkParts {
     /// Bytes of credit that all links together give for streams: the most that readers who do not read can make this
     /// bridge keep. [`DEFAULT_WINDOW_BYTES`] unless an operator says otherwise.
     pub window_bytes: u64,
+    /// Bounds of each link's streams.
+    pub limits: StreamLimits,
 }
 
 /// What a bridge says of itself when a link comes up.

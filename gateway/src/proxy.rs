@@ -183,7 +183,12 @@ impl Core {
     }
 
     fn ambience(&self) -> Ambience<'_> {
-        Ambience { metrics: &self.metrics, busy_poll: &self.busy_poll, shutdown: self.group.token() }
+        Ambience {
+            metrics: &self.metrics,
+            busy_poll: &self.busy_poll,
+            stall: self.limits.stall,
+            shutdown: self.group.token(),
+        }
     }
 
     /// A place among the streams to a destination.

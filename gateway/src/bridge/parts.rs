@@ -22,7 +22,10 @@ use crate::{
     greeting::Greeter,
     keeper::Keeper,
     limits::{ACTOR_QUEUE, CHANGES_QUEUE, LINK_EVENT_QUEUE},
-    link::{DEFAULT_WINDOW_BYTES, Introduction, LinkEvent, LinkParts, Links, Trust, incoming_streams},
+    link::{
+        DEFAULT_WINDOW_BYTES, Introduction, LinkEvent, LinkParts, Links, Trust, incoming_streams,
+        limits::StreamLimits,
+    },
     loading::Loaded,
     metrics::{self, Metrics},
     page::PageLinks,
@@ -180,6 +183,7 @@ impl Plane {
             streams,
             metrics: metrics.clone(),
             window_bytes: DEFAULT_WINDOW_BYTES,
+            limits: StreamLimits::default(),
         };
         let links = Links::spawn(&link_group, parts);
         let parts = ProxyParts {

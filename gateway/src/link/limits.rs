@@ -64,18 +64,26 @@ pub const MAX_HALF_LINKS_PER_BRIDGE: usize = 4;
 /// How often a link's round trip and losses are told.
 pub const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Streams that one link carries in each direction.
-pub const MAX_STREAMS_PER_LINK: usize = 8_192;
-
-/// Streams that QUIC allows beyond [`MAX_STREAMS_PER_LINK`], so that the refusal is ours, with its reason: QUIC itself
-/// makes the opener wait in silence.
-pub const STREAMS_MARGIN: u32 = 256;
-
-/// Waiting for QUIC's own stream limit of the other side.
-pub const OPEN_STREAM_LIMIT: Duration = Duration::from_secs(1);
-
 /// Streams of links that wait to be taken in.
 pub const INCOMING_STREAMS: usize = 256;
 
 /// The header of a stream must be there within this time.
 pub const HEADER_LIMIT: Duration = Duration::from_secs(5);
+
+/// Bounds of one link's streams.
+#[derive(Debug, Clone, Copy)]
+pub struct StreamLimits {
+    /// Streams that one link carries in each direction.
+    pub streams_per_link: u32,
+    /// Streams that QUIC allows beyond, so that the refusal is ours, with its reason: QUIC itself makes the opener wait
+    /// in silence.
+    pub streams_margin: u32,
+    /// Waiting for QUIC's own stream limit of the other side.
+    pub open_stream: Duration,
+}
+
+impl Default for StreamLimits {
+    fn default() -> Self {
+        Self { streams_per_link: 8_192, streams_margin: 256, open_stream: Duration::from_secs(1) }
+    }
+}

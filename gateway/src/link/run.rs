@@ -46,7 +46,8 @@ pub(super) fn admit(shared: &Shared, pair: Pair) -> Result<Ready, Close> {
     let (queue, frames) = frame_queue();
     let outcome = shared.admit(pair.bridge, |connection| {
         let connections = (pair.gossip.clone(), pair.streams.clone());
-        Live::new(connection, connections, queue, (pair.introduction.clone(), pair.dialled), &shared.metrics)
+        let introduced = (pair.introduction.clone(), pair.dialled);
+        Live::new(connection, connections, queue, introduced, (&shared.limits, &shared.metrics))
     });
     match outcome {
         Ok(admitted) => Ok(Ready { pair, admitted, frames }),

@@ -22,7 +22,7 @@ use tokio::{
 
 use super::{
     Admission, Introduction, LinkEvent, LinkParts, LinkStatus, LinkStream, SendError, StreamSender, Trust,
-    close::close, half::Halves, limits::OPEN_STREAM_LIMIT,
+    close::close, half::Halves, limits::StreamLimits,
 };
 use crate::{
     endpoint::{LinkEndpoint, Windows},
@@ -45,6 +45,7 @@ pub(super) struct Shared {
     pub(super) events: mpsc::Sender<LinkEvent>,
     pub(super) streams: StreamSender,
     pub(super) metrics: Metrics,
+    pub(super) limits: StreamLimits,
     pub(super) halves: Halves,
     /// Changes whenever a link comes or goes, or the trust list does.
     pub(super) changed: watch::Sender<u64>,
@@ -70,6 +71,7 @@ impl Shared {
             events: parts.events,
             streams: parts.streams,
             metrics: parts.metrics,
+            limits: parts.limits,
             halves: Halves::default(),
             changed: watch::Sender::new(0),
             windows: Windows::new(parts.window_bytes),
@@ -154,9 +156,11 @@ impl Shared {
             let permit = live.outgoing.acquire(bridge).ok_or(Refusal::Limit)?;
             (live.streams.clone(), Arc::clone(&live.credit), permit)
         };
-        let opened = timeout(OPEN_STREAM_LIMIT, connection.open_bi()).await.map_err(|_| Refusal::Limit)?;
+        let opened =
+            timeout(self.limits.open_stream, connection.open_bi()).await.map_err(|_| Refusal::Limit)?;
         let (mut send, recv) = opened.map_err(|_| Refusal::LinkLost)?;
-        match timeout(OPEN_STREAM_LIMIT, begin(&mut send, &credit, [frame_header(header), first])).await {
+        match timeout(self.limits.open_stream, begin(&mut send, &credit, [frame_header(header), first])).await
+        {
             Ok(Ok(())) => Ok(LinkStream { send, recv, credit, permit }),
             Ok(Err(quinn::WriteError::ConnectionLost(_))) => Err(Refusal::LinkLost),
             // Stopped already: the reason is on the other direction, where the relay finds it.

@@ -30,6 +30,9 @@ pub struct ProxyLimits {
     pub streams_per_peer: usize,
     /// How long a local peer may take to accept a connection.
     pub peer_dial: Duration,
+    /// A stream whose reader takes nothing of what waits for it is ended after this: a laptop that sleeps comes back with
+    /// a new connection anyway. What waits is one batch, at most 200 KiB, so 2 KiB a second are enough to live on.
+    pub stall: Duration,
 }
 
 impl Default for ProxyLimits {
@@ -43,6 +46,7 @@ impl Default for ProxyLimits {
             streams: 32_768,
             streams_per_peer: 4_096,
             peer_dial: Duration::from_millis(2_500),
+            stall: Duration::from_secs(120),
         }
     }
 }

@@ -19,10 +19,6 @@ use super::{
 /// A write that waits for this long counts as stalled: its reader does not read, rather than being slow.
 const STALL_AFTER: Duration = Duration::from_secs(1);
 
-/// A stream whose reader takes nothing of what waits for it is ended after this: a laptop that sleeps comes back with
-/// a new connection anyway. What waits is one batch, at most 200 KiB, so 2 KiB a second are enough to live on.
-const STALL_LIMIT: Duration = Duration::from_secs(120);
-
 /// What every copying needs of its surroundings.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ambience<'a> {
@@ -30,6 +26,8 @@ pub(crate) struct Ambience<'a> {
     pub(crate) metrics: &'a Metrics,
     /// What keeps the thread awake for the answer.
     pub(crate) busy_poll: &'a BusyPoll,
+    /// A stream whose reader takes nothing of what waits for it is ended after this.
+    pub(crate) stall: Duration,
     /// Ends it.
     pub(crate) shutdown: &'a CancellationToken,
 }
@@ -88,12 +86,13 @@ struct Tally<'a> {
     read: bool,
     counter: Counter,
     busy_poll: &'a BusyPoll,
+    stall: Duration,
 }
 
 impl<'a> Tally<'a> {
     fn new(ambience: &Ambience<'a>, direction: Direction) -> Self {
         let counter = ambience.metrics.bytes.get_or_create(&DirectionLabels { direction }).clone();
-        Self { bytes: 0, read: false, counter, busy_poll: ambience.busy_poll }
+        Self { bytes: 0, read: false, counter, busy_poll: ambience.busy_poll, stall: ambience.stall }
     }
 
     fn add(&mut self, bytes: u64) {
@@ -113,7 +112,7 @@ async fn pump(reader: &mut Reader<'_>, writer: &mut Writer<'_>, tally: &mut Tall
             return writer.finish().await;
         }
         let bytes = batch[..chunks].iter().map(|chunk| chunk.len() as u64).sum();
-        write(reader, (&mut *writer, needs.as_ref()), &mut batch[..chunks]).await?;
+        write(reader, (&mut *writer, needs.as_ref()), &mut batch[..chunks], tally.stall).await?;
         tally.add(bytes);
     }
 }
@@ -123,6 +122,7 @@ async fn write(
     reader: &Reader<'_>,
     (writer, needs): (&mut Writer<'_>, Option<&(StreamId, Arc<Credit>)>),
     chunks: &mut [Bytes],
+    stall: Duration,
 ) -> Result<(), End> {
     let mut write = pin!(writer.write(chunks));
     tokio::select! {
@@ -148,6 +148,6 @@ async fn write(
         written = &mut write => written,
         never = ask => match never {},
         () = shed => Err(End::Stalled),
-        () = sleep(STALL_LIMIT) => Err(End::Stalled),
+        () = sleep(stall) => Err(End::Stalled),
     }
 }

@@ -6,7 +6,8 @@ use bytes::Bytes;
 use gateway::{
     endpoint::{Congestion, EndpointSettings, LinkEndpoint},
     link::{
-        DEFAULT_WINDOW_BYTES, Introduction, LinkEvent, LinkParts, LinkTarget, LinkUp, Links, incoming_streams,
+        DEFAULT_WINDOW_BYTES, Introduction, LinkEvent, LinkParts, LinkTarget, LinkUp, Links,
+        incoming_streams, limits::StreamLimits,
     },
     proxy::{Proxy, ProxyParts, limits::ProxyLimits},
     stream::Metrics,
@@ -43,6 +44,7 @@ pub(crate) struct Options {
     pub(crate) listen: SocketAddr,
     pub(crate) limits: ProxyLimits,
     pub(crate) window_bytes: u64,
+    pub(crate) streams: StreamLimits,
     pub(crate) event_queue: usize,
 }
 
@@ -53,6 +55,7 @@ impl Default for Options {
             listen: "127.0.0.1:0".parse().unwrap(),
             limits: ProxyLimits::default(),
             window_bytes: DEFAULT_WINDOW_BYTES,
+            streams: StreamLimits::default(),
             event_queue: 1024,
         }
     }
@@ -84,6 +87,7 @@ impl Bridge {
                 streams,
                 metrics: metrics.clone(),
                 window_bytes: options.window_bytes,
+                limits: options.streams,
             },
         );
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -9,6 +9,7 @@ mod crossing;
 mod directory;
 mod forwarder;
 mod linking;
+mod quotas;
 mod refusals;
 mod stalls;
 mod strangers;

@@ -1,7 +1,9 @@
 //! Readers who do not read.
 
+use std::time::Duration;
+
 use bytes::Bytes;
-use gateway::link::DEFAULT_WINDOW_BYTES;
+use gateway::{link::DEFAULT_WINDOW_BYTES, proxy::limits::ProxyLimits};
 use tokio::{
     io::AsyncWriteExt as _,
     net::{TcpListener, TcpStream, tcp::OwnedReadHalf},
@@ -112,6 +114,33 @@ async fn where_many_links_share_the_credit_a_stalled_stream_ends_only_when_anoth
     ping(&mut chat).await;
     assert_eq!(b.metrics.streams_shed.get(), 1);
     read_to_end(&mut stalled).await;
+}
+
+async fn impatient() -> Bridge {
+    let limits = ProxyLimits { stall: Duration::from_millis(300), ..ProxyLimits::default() };
+    Bridge::with(Options { limits, ..Options::default() }).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_stalls_for_too_long_at_its_reader_is_ended_though_nobody_waits() {
+    let (a, b) = linked(Bridge::start().await, impatient().await).await;
+    let mut chat = echo(&a, &b).await;
+    let mut stalled = flood(&a, &b).await;
+    read_to_end(&mut stalled).await;
+    until("its end on both sides", || a.proxy.open() == 1 && b.proxy.open() == 1).await;
+    assert_eq!((b.metrics.streams_stalled.get(), b.metrics.streams_shed.get()), (0, 0));
+    // A stream on which nothing comes has nothing that waits.
+    ping(&mut chat).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_stalls_for_too_long_on_its_way_is_ended_where_it_came_in() {
+    let (a, b) = linked(impatient().await, Bridge::start().await).await;
+    let mut chat = echo(&a, &b).await;
+    let mut stalled = flood(&a, &b).await;
+    read_to_end(&mut stalled).await;
+    until("its end at the caller's", || a.proxy.open() == 1).await;
+    ping(&mut chat).await;
 }
 
 /// A call to a peer that echoes.

@@ -13,12 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::{CROSSED, Wanted};
 use crate::{
     endpoint::{GOSSIP_WINDOW, SEND_WINDOW, remote_of},
-    link::{
-        Introduction, LinkState, LinkStatus,
-        close::close,
-        gossip::FrameQueue,
-        limits::{MAX_STREAMS_PER_LINK, STREAMS_MARGIN},
-    },
+    link::{Introduction, LinkState, LinkStatus, close::close, gossip::FrameQueue, limits::StreamLimits},
     stream::{Credit, Metrics, Quota},
 };
 
@@ -62,19 +57,20 @@ impl Live {
         (gossip, streams): (Connection, Connection),
         frames: FrameQueue,
         (introduction, dialled): (Introduction, bool),
-        metrics: &Metrics,
+        (limits, metrics): (&StreamLimits, &Metrics),
     ) -> Self {
         gossip.set_receive_window(VarInt::from_u32(GOSSIP_WINDOW));
-        let allowed = u32::try_from(MAX_STREAMS_PER_LINK).expect("the bound is small") + STREAMS_MARGIN;
+        let allowed = limits.streams_per_link.saturating_add(limits.streams_margin);
         streams.set_max_concurrent_bi_streams(VarInt::from_u32(allowed));
+        let quota = || Quota::new(limits.streams_per_link as usize, limits.streams_per_link as usize);
         Self {
             connection,
             gossip,
             credit: Credit::new(metrics, streams.clone()),
             streams,
             frames,
-            outgoing: Quota::new(MAX_STREAMS_PER_LINK, MAX_STREAMS_PER_LINK),
-            incoming: Quota::new(MAX_STREAMS_PER_LINK, MAX_STREAMS_PER_LINK),
+            outgoing: quota(),
+            incoming: quota(),
             introduction,
             told: CancellationToken::new(),
             verdict: Verdict::default(),
