@@ -7,6 +7,7 @@ mod faults;
 mod flood;
 mod handover;
 mod incidents;
+mod names;
 mod nat;
 mod networks;
 mod restored;

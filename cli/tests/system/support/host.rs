@@ -5,7 +5,7 @@ use std::{
     io::Write as _,
     os::fd::AsFd as _,
     panic::resume_unwind,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     thread,
 };
@@ -21,16 +21,24 @@ use super::{
 #[derive(Debug, Clone)]
 pub(crate) struct Host {
     namespace: String,
+    names: Option<PathBuf>,
 }
 
 impl Host {
     pub(super) fn new(namespace: String) -> Self {
-        let host = Self { namespace };
+        let host = Self { namespace, names: None };
         // Addresses of IPv6 count at once, without the second that asking the neighbours takes.
         host.sysctl("net.ipv6.conf.default.accept_dad", "0");
         host.sysctl("net.ipv6.conf.all.accept_dad", "0");
         ip(&["-n", &host.namespace, "link", "set", "lo", "up"]);
         host
+    }
+
+    /// Looks names up in this file, as hosts(5) has it, from the next program on. Whoever writes to it changes what they
+    /// stand for, for programs that run, too.
+    pub(crate) fn with_names(mut self, file: &Path) -> Self {
+        self.names = Some(file.to_path_buf());
+        self
     }
 
     /// Plugs an interface of this host into a LAN; `addresses` as `10.0.0.2/24` or `fd00::2/64`.
@@ -146,7 +154,12 @@ impl Host {
     /// A program on this host.
     pub(crate) fn command(&self, program: &str) -> Command {
         let mut command = Command::new("ip");
-        command.args(["netns", "exec", &self.namespace, program]);
+        command.args(["netns", "exec", &self.namespace]);
+        if let Some(names) = &self.names {
+            // `ip` has made a mount namespace for it.
+            command.args(["sh", "-c", "mount --bind \"$0\" /etc/hosts && exec \"$@\""]).arg(names);
+        }
+        command.arg(program);
         command
     }
 
