@@ -8,10 +8,16 @@ use std::time::Duration;
 use proto::log::v1::How;
 use topology::simulator::{Settings, Simulation};
 
-/// Accepted and duplicate events over all bridges since they were started.
+/// Accepted and duplicate events over all bridges and all their runs.
 fn traffic(simulation: &Simulation) -> (u64, u64) {
-    let counts = (0..simulation.nodes.len()).map(|node| simulation.core(node).counts());
+    let running = (0..simulation.nodes.len()).map(|node| simulation.core(node).counts());
+    let ended = simulation.nodes.iter().flat_map(|node| node.counted.iter().copied());
+    let counts = running.chain(ended);
     counts.fold((0, 0), |sum, it| (sum.0 + it.events_accepted, sum.1 + it.events_duplicate))
+}
+
+fn since(now: (u64, u64), before: (u64, u64)) -> (u64, u64) {
+    (now.0 - before.0, now.1 - before.1)
 }
 
 /// Every bridge holds every log of every other as long as its owner does, and folds it to the same state.
@@ -59,6 +65,8 @@ fn converges(settings: Settings, changes: usize, disturbances: u64, groups: usiz
     mend(&mut simulation);
     let time = simulation.run_until(Duration::from_secs(120), Simulation::converged);
     assert!(time.is_some(), "{bridges} bridges do not converge after partitions and restarts, seed {seed}");
+    let (accepted, duplicate) = since(traffic(&simulation), (accepted, duplicate));
+    assert!(duplicate < accepted, "{duplicate} duplicates of {accepted} events while disturbed, seed {seed}");
     assert_nothing_missed(&simulation);
 }
 

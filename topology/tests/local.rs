@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use identity::NodeId;
-use proto::log::v1::{Kind, LeftReason};
+use proto::log::v1::{How, Kind, LeftReason};
 use topology::{
     Event, Input, LogId, Policy, Rule, Warning,
     limits::{MAX_PEERS_PER_BRIDGE, OWN_BURST_EVENTS, OWN_EVENTS_PER_MINUTE},
@@ -133,6 +133,41 @@ fn a_flapping_peer_is_damped_and_its_last_state_is_told() {
     lone.pass(Duration::from_secs(300));
     assert_eq!(own_kinds(&lone, 1).last(), Some(&Kind::PeerJoined));
     assert!(lone.core.route(&id).is_ok());
+}
+
+#[test]
+fn a_flapping_link_is_damped_and_its_last_state_is_told() {
+    let mut lone = Lone::new(1);
+    let mut neighbour = Forger::new(1, 1);
+    neighbour.link_up(lone.core.id());
+    let network = neighbour.network.clone();
+    let peer = neighbour.claim(1, How::Registered, &[neighbour.id()], &network);
+    let up = |lone: &mut Lone| {
+        let link = lone.link(neighbour.id());
+        lone.input(Input::LinkSample { link, rtt_us: 2_000, loss_ppm: 0 });
+        lone.take(link, &neighbour);
+        lone.pass(Duration::from_millis(500));
+        link
+    };
+    let told = |lone: &Lone| -> Vec<Kind> {
+        let of_links = |kind: &Kind| matches!(kind, Kind::LinkUp | Kind::LinkDown | Kind::Damped);
+        own_kinds(lone, 1).into_iter().filter(of_links).collect()
+    };
+    for flap in 0..200 {
+        let link = up(&mut lone);
+        assert_eq!(lone.core.route(&peer).is_ok(), flap < 5, "flap {flap}");
+        lone.input(Input::LinkDown { link, reason: "cut".to_owned() });
+        lone.pass(Duration::from_millis(500));
+        assert_ne!(told(&lone).last(), Some(&Kind::LinkUp), "going down is always told");
+    }
+    up(&mut lone);
+    let while_damped = told(&lone);
+    assert_eq!(while_damped.len(), 11, "five times up and down, and that it is damped: {while_damped:?}");
+    assert!(while_damped.contains(&Kind::Damped));
+    assert!(lone.core.route(&peer).is_err(), "while damped the log says less than is so");
+    lone.pass(Duration::from_secs(300));
+    assert_eq!(told(&lone).last(), Some(&Kind::LinkUp));
+    assert!(lone.core.route(&peer).is_ok());
 }
 
 #[test]

@@ -10,7 +10,7 @@ use proto::{
 };
 
 use super::{Disk, Remembering, Settings, Simulation};
-use crate::{Config, Core, Input, PeerSeen, Policy, Start, past::Archive as _};
+use crate::{Config, Core, Counts, Input, PeerSeen, Policy, Start, past::Archive as _};
 
 /// A bridge.
 #[derive(Debug)]
@@ -25,6 +25,8 @@ pub struct Node {
     pub journal: Vec<Bytes>,
     /// Its wall clock minus the true one, milliseconds.
     pub skew_ms: i64,
+    /// What it had counted whenever its power failed.
+    pub counted: Vec<Counts>,
     /// How often it was started.
     pub runs: u32,
     pub(super) tick_at: Option<Duration>,
@@ -94,6 +96,7 @@ impl Node {
             disk: Disk::default(),
             journal: Vec::new(),
             skew_ms: 0,
+            counted: Vec::new(),
             runs: 0,
             tick_at: None,
             config,
@@ -150,7 +153,8 @@ impl Simulation {
         for (one, other) in self.wires_of(index) {
             self.cut(one, other);
         }
-        self.nodes[index].core = None;
+        let core = self.nodes[index].core.take();
+        self.nodes[index].counted.extend(core.map(|core| core.counts()));
         self.nodes[index].disk.crash();
     }
 
