@@ -25,7 +25,7 @@ pub(crate) use publish::Change;
 
 use crate::{
     keeper::{self, Keeper, Kept},
-    limits::{INPUTS_PER_TURN, PENDING_WRITE_BYTES},
+    limits::{INPUTS_PER_TURN, PENDING_WRITE_BYTES, PeerLimits},
     link::{LinkEvent, Links},
     locals::{Locals, Seen},
     metrics::Metrics,
@@ -42,6 +42,7 @@ const GAUGE_INTERVAL: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Parts {
     pub(crate) core: Core,
+    pub(crate) peers: PeerLimits,
     pub(crate) keeper: Keeper,
     pub(crate) logs: StoredLogs,
     pub(crate) links: Links,
@@ -94,7 +95,7 @@ impl Actor {
     /// Gives the core its first input and publishes what the stored logs say.
     pub(crate) fn start(parts: Parts, start: topology::Start) -> Self {
         let mut actor = Self {
-            locals: Locals::new(parts.core.id()),
+            locals: Locals::new(parts.core.id(), parts.peers),
             core: parts.core,
             started: Instant::now(),
             keeper: parts.keeper,

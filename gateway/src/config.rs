@@ -6,7 +6,7 @@ use discovery::consul::ConsulSettings;
 use identity::NodeId;
 use topology::Retention;
 
-use crate::{endpoint::Congestion, link_url::LinkUrl};
+use crate::{endpoint::Congestion, limits::PeerLimits, link_url::LinkUrl};
 
 /// The default of [`BridgeConfig::busy_poll`]: two round trips between processes on one machine, so that an answer finds
 /// the thread awake. A thousand packets a second, evenly spread, cost a twentieth of a processor by it; a busy stream
@@ -38,6 +38,8 @@ pub struct BridgeConfig {
     pub consul: Option<ConsulSettings>,
     /// Nodes that may read status, links and peers over the control port.
     pub operators: Vec<NodeId>,
+    /// How many peers it serves.
+    pub peers: PeerLimits,
     /// The congestion controller of the links.
     pub congestion: Congestion,
     /// How long logs are kept; `None`: as long as there is room.
@@ -96,6 +98,7 @@ impl BridgeConfig {
             discovery: Discovery::Multicast(crate::ports::DISCOVERY),
             consul: None,
             operators: Vec::new(),
+            peers: PeerLimits::default(),
             congestion: Congestion::default(),
             retain: None,
             retain_journal: None,

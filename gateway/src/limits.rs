@@ -32,6 +32,21 @@ pub const MAX_ADDRESSES_PER_PEER: usize = 8;
 /// Registrations from one address: several people on one machine, and room for NAT in front of a swarm.
 pub const MAX_REGISTRATIONS_PER_ADDRESS: usize = 1_024;
 
+/// How many peers a bridge serves.
+#[derive(Debug, Clone, Copy)]
+pub struct PeerLimits {
+    /// Local peers; [`MAX_LOCAL_PEERS`].
+    pub local: usize,
+    /// Registrations from one address; [`MAX_REGISTRATIONS_PER_ADDRESS`].
+    pub registrations_per_address: usize,
+}
+
+impl Default for PeerLimits {
+    fn default() -> Self {
+        Self { local: MAX_LOCAL_PEERS, registrations_per_address: MAX_REGISTRATIONS_PER_ADDRESS }
+    }
+}
+
 /// Descriptions, and as many announcements, whose signatures are remembered as good; about 3 KiB each.
 pub const VERIFIED_RECORDS: usize = 8_192;
 

@@ -16,19 +16,17 @@ pub(crate) use local::{Local, Place};
 
 use local::Registration;
 
-use crate::limits::{
-    MAX_ADDRESSES_PER_PEER, MAX_LOCAL_PEERS, MAX_REGISTRATIONS_PER_ADDRESS, REGISTRATION_LEASE,
-};
+use crate::limits::{MAX_ADDRESSES_PER_PEER, PeerLimits, REGISTRATION_LEASE};
 
 /// Why a registration is not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NotTaken {
-    #[error("this bridge serves {MAX_LOCAL_PEERS} peers already; try another bridge, or again later")]
-    Full,
+    #[error("this bridge serves {0} peers already; try another bridge, or again later")]
+    Full(usize),
     #[error("this bridge waits for its disk and takes no registration just now; try again")]
     Busy,
-    #[error("{MAX_REGISTRATIONS_PER_ADDRESS} peers registered from this address already")]
-    AddressFull,
+    #[error("{0} peers registered from this address already")]
+    AddressFull(usize),
     #[error(
         "a newer announcement of this node is known: another process uses the same identity, or this one is a replay"
     )]
@@ -39,6 +37,7 @@ pub(crate) enum NotTaken {
 #[derive(Debug)]
 pub(crate) struct Locals {
     own: NodeId,
+    limits: PeerLimits,
     peers: HashMap<NodeId, Local>,
     /// Registrations and sightings by address: who may use the proxy port.
     callers: BTreeMap<IpAddr, BTreeSet<NodeId>>,
@@ -66,8 +65,8 @@ pub(crate) enum After {
 }
 
 impl Locals {
-    pub(crate) fn new(own: NodeId) -> Self {
-        Self { own, peers: HashMap::new(), callers: BTreeMap::new(), next_expiry: None }
+    pub(crate) fn new(own: NodeId, limits: PeerLimits) -> Self {
+        Self { own, limits, peers: HashMap::new(), callers: BTreeMap::new(), next_expiry: None }
     }
 
     /// A peer registered, or renewed its registration.
@@ -85,9 +84,9 @@ impl Locals {
             return Err(NotTaken::Replay);
         }
         let renews = before.is_some_and(|before| before.place == place);
-        if !renews && self.callers.get(&place.ip()).map_or(0, BTreeSet::len) >= MAX_REGISTRATIONS_PER_ADDRESS
-        {
-            return Err(NotTaken::AddressFull);
+        let most = self.limits.registrations_per_address;
+        if !renews && self.callers.get(&place.ip()).map_or(0, BTreeSet::len) >= most {
+            return Err(NotTaken::AddressFull(most));
         }
         let registration =
             Registration { place, sequence: announcement.sequence(), until: seen.now + REGISTRATION_LEASE };
@@ -180,8 +179,8 @@ impl Locals {
 
     fn entry(&mut self, announcement: &Arc<Announcement>, seen: Seen) -> Result<&mut Local, NotTaken> {
         let id = announcement.id();
-        if !self.peers.contains_key(&id) && self.peers.len() >= MAX_LOCAL_PEERS {
-            return Err(NotTaken::Full);
+        if !self.peers.contains_key(&id) && self.peers.len() >= self.limits.local {
+            return Err(NotTaken::Full(self.limits.local));
         }
         let peer = self.peers.entry(id).or_insert_with(|| Local {
             description: None,

@@ -29,7 +29,7 @@ impl From<NotTaken> for Status {
     fn from(refused: NotTaken) -> Self {
         let text = refused.to_string();
         match refused {
-            NotTaken::Full | NotTaken::AddressFull => Self::resource_exhausted(text),
+            NotTaken::Full(_) | NotTaken::AddressFull(_) => Self::resource_exhausted(text),
             NotTaken::Busy => Self::unavailable(text),
             NotTaken::Replay => Self::invalid_argument(text),
         }

@@ -25,7 +25,7 @@ use super::StartError;
 use crate::{
     config::{self, BridgeConfig},
     describe::describe,
-    limits::{MAX_OPERATORS, STORED_QUEUE},
+    limits::{MAX_OPERATORS, PeerLimits, STORED_QUEUE},
     loading::{self, Loaded},
     network,
     ports::Addresses,
@@ -63,6 +63,7 @@ pub(super) struct Memory {
     /// What is known to be signed rightly; shared by all who ask.
     pub(super) verifier: Arc<dyn Verifier>,
     pub(super) loaded: Loaded,
+    pub(super) peers: PeerLimits,
     pub(super) retain_journal: Option<Duration>,
 }
 
@@ -138,12 +139,12 @@ impl Ground {
             ..Config::new(self.description.clone(), network.clone(), self.identity.key().clone())
         };
         let mut core = Core::new(config, Box::new(logs.clone()));
-        let retain_journal = self.config.retain_journal;
+        let (peers, retain_journal) = (self.config.peers, self.config.retain_journal);
         let (data, store): (PathBuf, _) = (self.config.data.clone(), Arc::clone(&self.store));
         blocking(move || {
             let loaded = loading::load(&data, &store, &logs, &mut core)?;
             tracing::info!(events = loaded.events, logs = logs.len(), "logs loaded");
-            Ok(Memory { store, core, logs, verifier, loaded, retain_journal })
+            Ok(Memory { store, core, logs, verifier, loaded, peers, retain_journal })
         })
         .await?
     }

@@ -215,6 +215,7 @@ impl Running {
         let metrics = Metrics::default();
         let parts = Parts {
             core: memory.core,
+            peers: memory.peers,
             keeper,
             logs: memory.logs,
             links: plane.links.clone(),

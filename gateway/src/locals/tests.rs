@@ -5,6 +5,7 @@ use identity::{Network, NodeKey};
 use proto::node::v1::{self, NodeKind, Ports};
 
 use super::*;
+use crate::limits::MAX_LOCAL_PEERS;
 
 const OWN: NodeId = NodeId::from_bytes([9; 32]);
 
@@ -47,7 +48,7 @@ fn at(seconds: u64) -> Seen {
 
 #[test]
 fn a_registration_counts_only_if_the_announcement_names_the_bridge() {
-    let mut locals = Locals::new(OWN);
+    let mut locals = Locals::new(OWN, PeerLimits::default());
     for (seed, homes, how) in [(1, vec![OWN], How::Registered), (2, vec![], How::Heard)] {
         let (description, announcement) = records(seed, 1, &homes);
         let id = announcement.id();
@@ -58,7 +59,7 @@ fn a_registration_counts_only_if_the_announcement_names_the_bridge() {
 
 #[test]
 fn a_registration_that_is_not_renewed_ends_and_the_sighting_remains() {
-    let mut locals = Locals::new(OWN);
+    let mut locals = Locals::new(OWN, PeerLimits::default());
     let (description, announcement) = records(1, 1, &[OWN]);
     let id = announcement.id();
     locals.register(description, Arc::clone(&announcement), place(1), at(0)).unwrap();
@@ -73,7 +74,7 @@ fn a_registration_that_is_not_renewed_ends_and_the_sighting_remains() {
 
 #[test]
 fn an_older_announcement_is_a_replay_and_the_same_one_renews() {
-    let mut locals = Locals::new(OWN);
+    let mut locals = Locals::new(OWN, PeerLimits::default());
     let (description, new) = records(1, 7, &[]);
     let (_, old) = records(1, 6, &[]);
     locals.register(Arc::clone(&description), Arc::clone(&new), place(1), at(0)).unwrap();
@@ -85,7 +86,7 @@ fn an_older_announcement_is_a_replay_and_the_same_one_renews() {
 
 #[test]
 fn a_registration_may_be_older_than_what_was_heard_meanwhile() {
-    let mut locals = Locals::new(OWN);
+    let mut locals = Locals::new(OWN, PeerLimits::default());
     let (description, old) = records(1, 6, &[OWN]);
     let (_, new) = records(1, 7, &[OWN]);
     locals.heard(None, Arc::clone(&new), [place(1)], at(0)).unwrap();
@@ -96,7 +97,7 @@ fn a_registration_may_be_older_than_what_was_heard_meanwhile() {
 
 #[test]
 fn a_peer_that_moves_is_dialled_at_its_new_address_only() {
-    let mut locals = Locals::new(OWN);
+    let mut locals = Locals::new(OWN, PeerLimits::default());
     let (description, announcement) = records(1, 7, &[]);
     let id = announcement.id();
     locals.register(Arc::clone(&description), Arc::clone(&announcement), place(1), at(0)).unwrap();
@@ -107,7 +108,7 @@ fn a_peer_that_moves_is_dialled_at_its_new_address_only() {
 
 #[test]
 fn invented_peers_are_bounded_and_known_ones_still_renew() {
-    let mut locals = Locals::new(OWN);
+    let mut locals = Locals::new(OWN, PeerLimits::default());
     let (description, announcement) = records(1, 1, &[]);
     locals.register(Arc::clone(&description), Arc::clone(&announcement), place(1), at(0)).unwrap();
     let template = locals.get(&announcement.id()).unwrap().clone();
@@ -117,7 +118,7 @@ fn invented_peers_are_bounded_and_known_ones_still_renew() {
         locals.peers.insert(NodeId::from_bytes(id), template.clone());
     }
     let (d, a) = records(2, 1, &[]);
-    assert_eq!(locals.register(d, a, place(3), at(1)), Err(NotTaken::Full));
+    assert_eq!(locals.register(d, a, place(3), at(1)), Err(NotTaken::Full(MAX_LOCAL_PEERS)));
     locals.register(description, announcement, place(1), at(1)).unwrap();
     assert_eq!(locals.len(), MAX_LOCAL_PEERS);
 }

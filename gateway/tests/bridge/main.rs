@@ -4,6 +4,7 @@
 
 mod asleep;
 mod convergence;
+mod crowded;
 mod discovered;
 mod drain;
 mod explain;

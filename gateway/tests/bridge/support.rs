@@ -234,8 +234,12 @@ impl FakePeer {
     }
 
     pub(crate) async fn channel(&self, node: &Node) -> Channel {
+        self.channel_at(node, node.bridge.addresses().control).await
+    }
+
+    /// To an address that leads to the bridge's control port.
+    pub(crate) async fn channel_at(&self, node: &Node, address: SocketAddr) -> Channel {
         let config = client_config(&self.identity, Expected::Node(node.id()), ALPN_H2).unwrap();
-        let address: SocketAddr = node.bridge.addresses().control;
         let (channel, _) = connect_tls(address, config.into(), server_name(node.id()), LIMIT).await.unwrap();
         channel
     }
