@@ -2,7 +2,11 @@
 
 use std::{fs, io::Write as _, os::unix::fs::FileExt as _};
 
-use gateway::{Bridge, Port, StartError};
+use gateway::{
+    Bridge, Port, StartError,
+    endpoint::{Congestion, EndpointSettings, LinkEndpoint},
+};
+use identity::tls::Identity;
 use proto::control::v1::{AboutRequest, StopRequest};
 
 use crate::support::{FakePeer, Node, config, eventually, linked_pair, refused, trust};
@@ -79,6 +83,22 @@ fn damage(data: &std::path::Path, needle: &[u8]) {
     for (at, _) in places {
         file.write_all_at(b"X", at as u64).unwrap();
     }
+}
+
+/// What this machine gives to a link's socket: too little, by the defaults of most kernels.
+#[tokio::test(flavor = "multi_thread")]
+async fn small_socket_buffers_are_a_warning_of_the_bridge() {
+    let settings = EndpointSettings {
+        listen: ([127, 0, 0, 1], 0).into(),
+        congestion: gateway::BridgeConfig::new("", "", "").congestion,
+    };
+    assert_eq!(settings.congestion, Congestion::Cubic, "unless somebody chooses");
+    let small = LinkEndpoint::bind(&Identity::ephemeral().unwrap(), &settings).unwrap().small_buffers();
+    let home = Node::start("home").await;
+    let warnings = home.status().await.warnings;
+    let told = warnings.iter().find(|warning| warning.contains("socket buffers"));
+    assert_eq!(told, small.map(|small| small.to_string()).as_ref(), "{warnings:?}");
+    home.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
