@@ -1,7 +1,5 @@
 //! Only what is durable is told: an event that a crash would undo must not be known anywhere else.
 
-#![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
-
 use std::time::Duration;
 
 use bytes::Bytes;

@@ -1,7 +1,5 @@
 //! How long it takes until all bridges hold what one of them said, as that one measures it.
 
-#![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
-
 use std::time::Duration;
 
 use proto::{

@@ -1,7 +1,5 @@
 //! Invariants "order-independent fold" and "fork roll-back".
 
-#![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
-
 use proptest::prelude::*;
 use proto::log::v1::{How, Segment};
 use topology::{

@@ -1,7 +1,5 @@
 //! Old logs go, and nobody notices: renewal of the own log, and what is held of others.
 
-#![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
-
 use std::{sync::Arc, time::Duration};
 
 use identity::{Network, NetworkId, NodeId};

@@ -1,7 +1,5 @@
 //! What a log says of logs: how far its owner holds those of its neighbours, and what its own folds to.
 
-#![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
-
 use std::time::Duration;
 
 use bytes::Bytes;

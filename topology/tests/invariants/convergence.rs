@@ -1,8 +1,6 @@
 //! Invariant "convergence": after the last change and with links up, all bridges hold the same logs; nothing is
 //! missed, and what arrives twice is the exception.
 
-#![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
-
 use std::time::Duration;
 
 use proto::log::v1::How;

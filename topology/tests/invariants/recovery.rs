@@ -1,7 +1,5 @@
 //! Invariants "own-log recovery" and "journal replay gives the same log".
 
-#![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
-
 use std::{sync::Arc, time::Duration};
 
 use proto::log::v1::How;

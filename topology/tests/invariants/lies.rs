@@ -1,7 +1,5 @@
 //! Lies, each refused: and the invariants "admission" and "bounded memory".
 
-#![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
-
 use std::time::Duration;
 
 use bytes::Bytes;
