@@ -14,6 +14,7 @@ use crate::sync::lock;
 
 mod prepare;
 pub(crate) mod rebuild;
+mod survey;
 
 /// sled's own cache, bytes. The anchors measured this value: more costs memory and gains nothing for logs.
 const CACHE: u64 = 1 << 20;
@@ -40,8 +41,19 @@ pub(crate) struct Engine {
 pub(crate) type Found = (Place, Bytes);
 
 impl Engine {
-    /// Opens or creates the database in `dir`, reads its tree once, and makes what sled recovered durable: after
-    /// kill -9 that may so far lie in the page cache only.
+    /// Opens or creates the database in `dir` and has `read` read what it needs of it. Damage that either meets gets its
+    /// offset in the data file.
+    pub(crate) fn open_and<T>(
+        dir: &Path,
+        read: impl FnOnce(&Self) -> Result<T, Fault>,
+    ) -> Result<(Self, T), Fault> {
+        let length = survey::length(dir);
+        let opened = Self::open(dir).and_then(|engine| Ok((read(&engine)?, engine)));
+        opened.map(|(read, engine)| (engine, read)).map_err(|fault| survey::locate(dir, length, fault))
+    }
+
+    /// Opens or creates the database in `dir`, and makes what sled recovered durable: after kill -9 that may so far lie in
+    /// the page cache only.
     pub(crate) fn open(dir: &Path) -> Result<Self, Fault> {
         prepare::before_open(dir)?;
         let whole = open_when_unlocked(dir)?;

@@ -59,7 +59,10 @@ pub enum OpenError {
     Damaged {
         /// The directory of the store.
         dir: PathBuf,
-        /// Offset in the data file, bytes, where it is known.
+        /// Offset in the data file `sled/db`, bytes: the beginning of what is not whole there, at most 512 KiB before the
+        /// damage itself. It is the best that can be known when much is gone. `None` when all that is left in the data
+        /// file is whole by its checksums: the damage is in another file, which `what` names or which is one of sled's own
+        /// (`snap.*`, `conf`), or a checksum does not show it.
         position: Option<u64>,
         /// What was found.
         what: String,
@@ -97,7 +100,7 @@ pub enum AppendError {
     /// The store failed and is recovering, or needs a person.
     #[error("the store failed: {reason}")]
     Failed {
-        /// What failed, and what to do.
+        /// What failed, with the offset in the data file if it is damaged and the offset known, and what to do.
         reason: String,
     },
     /// The store was closed.
@@ -174,7 +177,7 @@ pub enum LogError {
     /// The store failed and is recovering, or needs a person.
     #[error("the store failed: {reason}")]
     Failed {
-        /// What failed, and what to do.
+        /// What failed, with the offset in the data file if it is damaged and the offset known, and what to do.
         reason: String,
     },
     /// The store was closed.

@@ -33,8 +33,9 @@
 //! - a log whose last record is not where its head is: when it is opened;
 //! - the end of the data file cut, zeroed or overwritten. sled goes back to what is whole and is silent about it; the heads
 //!   that were witnessed beyond it tell: when the log is opened, also if all of it is gone;
-//! - data in which sled itself cannot find its way: an error of [`Store::open`] or of reading. sled's panics are caught;
-//!   [`hush_contained_panics`] keeps their messages off stderr.
+//! - data in which sled itself cannot find its way: an error of [`Store::open`], with the offset in the data file, or of
+//!   reading, with the position in the log. sled's panics are caught; [`hush_contained_panics`] keeps their messages off
+//!   stderr.
 //!
 //! A damaged log is read up to the damage, and takes no records until [`Log::truncate_after`] has cut it. Seldom, what is
 //! to be cut lies on a page that sled cannot read: the cut is then refused, with the place, and changes nothing. Since sled

@@ -167,11 +167,7 @@ impl Drop for Store {
 
 /// Opens the database; on a full disk, with the room that was set aside for that.
 fn open_engine(directory: &Directory) -> Result<(Engine, Loaded), OpenError> {
-    let open = || {
-        let engine = Engine::open(&directory.sled())?;
-        let loaded = load(&engine)?;
-        Ok((engine, loaded))
-    };
+    let open = || Engine::open_and(&directory.sled(), load);
     let opened = match open() {
         Err(Fault::Full) if space::drop_ballast(directory) => open(),
         opened => opened,

@@ -124,8 +124,7 @@ impl Writer {
     fn reopen(&mut self) -> Result<(), Fault> {
         let mut engine = write(&self.shared.engine);
         *engine = None;
-        let opened = Engine::open(&self.shared.directory.sled())?;
-        let loaded = load(&opened)?;
+        let (opened, loaded) = Engine::open_and(&self.shared.directory.sled(), load)?;
         *engine = Some(opened);
         drop(engine);
         self.next_id = self.next_id.max(loaded.next_id);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
@@ -11,6 +12,8 @@ use crate::support::{Random, copy_dir, open, read_checked, record, wait_all};
 
 /// More by `STORAGE_DAMAGE_ROUNDS`.
 const ROUNDS: u64 = 60;
+/// What sled writes as one, bytes: the place that is told lies in the piece in which the damage begins, or nearer.
+const SEGMENT: u64 = 512 * 1024;
 const LOGS: [&str; 3] = ["first", "second", "third"];
 const RECORDS: u64 = 1_500;
 
@@ -33,7 +36,23 @@ fn make(dir: &Path) {
     }
 }
 
-fn spoil(path: &Path, random: &mut Random) -> String {
+/// Where a file was spoilt, and how.
+struct Spoilt {
+    bytes: Range<u64>,
+    what: String,
+}
+
+impl Spoilt {
+    fn new(offset: u64, length: u64, what: String) -> Self {
+        Self { bytes: offset..offset + length, what }
+    }
+
+    fn is_told_by(&self, position: u64) -> bool {
+        position < self.bytes.end && position + SEGMENT > self.bytes.start
+    }
+}
+
+fn spoil(path: &Path, random: &mut Random) -> Spoilt {
     let file = fs::OpenOptions::new().write(true).read(true).open(path).unwrap();
     let size = file.metadata().unwrap().len();
     let length = 1 << random.below(15);
@@ -43,31 +62,36 @@ fn spoil(path: &Path, random: &mut Random) -> String {
     match random.below(4) {
         0 => {
             file.set_len(offset).unwrap();
-            format!("cut at {offset} of {size}")
+            Spoilt::new(offset, size - offset, format!("cut at {offset} of {size}"))
         }
         1 => {
-            file.write_all_at(&vec![0; length], offset).unwrap();
-            format!("zeroed {length} at {offset} of {size}")
+            file.write_all_at(&vec![0; length as usize], offset).unwrap();
+            Spoilt::new(offset, length, format!("zeroed {length} at {offset} of {size}"))
         }
         2 => {
             let mut byte = [0];
             file.read_exact_at(&mut byte, offset).unwrap();
             file.write_all_at(&[byte[0] ^ (1 << random.below(8))], offset).unwrap();
-            format!("flipped a bit at {offset} of {size}")
+            Spoilt::new(offset, 1, format!("flipped a bit at {offset} of {size}"))
         }
         _ => {
             let garbage: Vec<_> = (0..length).map(|_| random.next() as u8).collect();
             file.write_all_at(&garbage, offset).unwrap();
-            format!("garbage of {length} at {offset} of {size}")
+            Spoilt::new(offset, length, format!("garbage of {length} at {offset} of {size}"))
         }
     }
 }
 
-/// What became of a spoilt store: whole, told when it was opened, or told with a position.
-fn look(dir: &Path, what: &str) -> &'static str {
+/// What became of a spoilt store: whole, or told with a place, in the file when it was opened or else in the log.
+fn look(dir: &Path, seed: u64, spoilt: &Spoilt) -> &'static str {
+    let what = &format!("seed {seed}: {}", spoilt.what);
     let store = match Store::open(dir, Options::default()) {
         Ok(store) => store,
-        Err(OpenError::Damaged { .. }) => return "told at open",
+        Err(OpenError::Damaged { position, what: told, .. }) => {
+            let near = position.is_some_and(|position| spoilt.is_told_by(position));
+            assert!(near, "{what}: told at {position:?}: {told}");
+            return "told at open";
+        }
         Err(other) => panic!("{what}: {other}"),
     };
     let mut outcome = "whole";
@@ -93,7 +117,7 @@ fn look(dir: &Path, what: &str) -> &'static str {
                     }
                 }
             }
-            Err(LogError::Damaged { .. } | LogError::Failed { .. }) => outcome = "told at the log",
+            Err(LogError::Damaged { .. }) => outcome = "told at the log",
             Err(other) => panic!("{what}: {other}"),
         }
     }
@@ -111,8 +135,8 @@ fn spoilt_data_is_told_and_never_read_as_records() {
     for seed in 0..rounds {
         let spoilt = dir.path().join("spoilt");
         copy_dir(&whole, &spoilt);
-        let what = format!("seed {seed}: {}", spoil(&spoilt.join("sled/db"), &mut Random::new(seed + 1)));
-        let outcome = look(&spoilt, &what);
+        let how = spoil(&spoilt.join("sled/db"), &mut Random::new(seed + 1));
+        let outcome = look(&spoilt, seed, &how);
         *outcomes.entry(outcome).or_insert(0_u64) += 1;
         fs::remove_dir_all(&spoilt).unwrap();
     }
