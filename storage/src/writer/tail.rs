@@ -50,11 +50,13 @@ impl Tail {
         let mut tail = Self::default();
         let mut position = head.head;
         while position >= head.first && tail.blocks.len() < TAIL_BLOCKS {
-            let chunk =
-                find(engine, log, position).map_err(|fault| Damage { position, what: what(fault) })?;
-            if chunk.last() != position {
-                return Err(Damage { position, what: "a block reaches beyond its end".into() });
-            }
+            let chunk = match find(engine, log, position) {
+                Ok(chunk) if chunk.last() == position => chunk,
+                // What is whole comes after it: the log goes on, and who reads there is told.
+                _ if position < head.head => break,
+                Ok(_) => return Err(Damage { position, what: "a block reaches beyond its end".into() }),
+                Err(fault) => return Err(Damage { position, what: what(fault) }),
+            };
             let Chunk::Block(block) = chunk else { break };
             let small = Small::of(&block);
             if small.is_full() {

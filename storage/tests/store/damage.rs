@@ -185,6 +185,38 @@ fn a_lost_end_is_told_and_the_log_takes_nothing_until_it_is_cut() {
     assert_eq!(store.log("later").unwrap().damage(), None);
 }
 
+/// Changes one bit of what lies under this key.
+fn change_a_bit(dir: &Path, key: &[u8]) {
+    let database = sled::open(dir.join("sled")).unwrap();
+    let mut value = database.get(key).unwrap().unwrap().to_vec();
+    *value.last_mut().unwrap() ^= 1;
+    database.insert(key, value).unwrap();
+    database.flush().unwrap();
+}
+
+#[test]
+fn a_small_block_that_is_damaged_before_the_last_takes_nothing_whole_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let log = store.log("log").unwrap();
+    for at in 1..=10 {
+        log.append_sync(vec![record("log", at, 100)]).unwrap();
+    }
+    drop((log, store));
+    let key = [&[2][..], &1_u64.to_be_bytes(), &3_u64.to_be_bytes(), &[0, 0]].concat();
+    change_a_bit(dir.path(), &key);
+    for head in 10..12 {
+        let store = open(dir.path());
+        let log = store.log("log").unwrap();
+        assert_eq!((log.damage(), log.head()), (None, head));
+        assert!(matches!(log.get(3), Err(ReadError::Damaged { position: 3, .. })));
+        log.append_sync(vec![record("log", head + 1, 100)]).unwrap();
+        for at in (1..=head + 1).filter(|at| *at != 3) {
+            assert_eq!(log.get(at).unwrap().unwrap(), record("log", at, 100));
+        }
+    }
+}
+
 #[test]
 fn a_data_file_that_is_gone_is_told() {
     let dir = tempfile::tempdir().unwrap();

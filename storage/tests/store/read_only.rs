@@ -1,10 +1,17 @@
 //! Directories that cannot be written.
 
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 
 use storage::{AppendError, Health, OpenError, Options, ReadError, Store};
 
-use crate::support::{LoopDisk, Mount, open, read_checked, record, until};
+use crate::support::{
+    LoopDisk, Mount, child, child_through, is_child, open, read_checked, record, skip, until,
+};
+
+/// What the child says when it has seen what it was to see.
+const TOLD: &str = "the refusal was told";
 
 #[test]
 fn a_read_only_file_system_is_told_and_nothing_is_lost() {
@@ -55,15 +62,35 @@ fn a_file_system_that_becomes_read_only_refuses_appends_and_passes_for_no_damage
 }
 
 #[test]
+fn the_child_whom_modes_bind() {
+    let Some(dir) = is_child() else { return };
+    let refused = Store::open(&dir, Options::default()).unwrap_err();
+    assert!(matches!(refused, OpenError::ReadOnly { .. }), "{refused}");
+    assert!(refused.to_string().contains("writable"), "{refused}");
+    println!("{TOLD}");
+}
+
+#[test]
 fn a_directory_without_permission_is_told() {
-    if rustix::process::geteuid().is_root() {
-        // Root may write everywhere; the test above stands for this one.
-        return;
-    }
+    const CHILD: &str = "read_only::the_child_whom_modes_bind";
     let dir = tempfile::tempdir().unwrap();
     std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o500)).unwrap();
-    let refused = Store::open(dir.path(), Options::default()).unwrap_err();
-    assert!(matches!(refused, OpenError::ReadOnly { .. }), "{refused}");
+    let mut child = if rustix::process::geteuid().is_root() {
+        // Root may write everywhere, but for this right.
+        let mut bound = Command::new("setpriv");
+        bound.args(["--bounding-set", "-dac_override", "--inh-caps", "-dac_override"]);
+        child_through(bound, CHILD, dir.path())
+    } else {
+        child(CHILD, dir.path())
+    };
+    match child.output() {
+        Err(error) if error.kind() == ErrorKind::NotFound => skip("`setpriv` of util-linux is missing"),
+        output => {
+            let output = output.unwrap();
+            let said = String::from_utf8_lossy(&output.stdout);
+            assert!(output.status.success() && said.contains(TOLD), "{output:?}");
+        }
+    }
 }
 
 #[test]
