@@ -24,7 +24,7 @@ use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
-use tonic::{Code, Status};
+use tonic::{Code, Status, codec::CompressionEncoding};
 
 use crate::support::{LIMIT, Node, config, eventually, start_with, until_online};
 
@@ -209,4 +209,17 @@ fn announcer() -> Announcer {
         description: Description::sign(identity.key(), description).unwrap(),
     };
     Announcer::new(&identity, 1, presence).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dispatcher_that_compresses_is_understood() {
+    let (data, dispatcher) = (tempfile::tempdir().unwrap(), Identity::ephemeral().unwrap());
+    let node = start(data.path(), &dispatcher).await;
+    for encoding in [CompressionEncoding::Zstd, CompressionEncoding::Gzip] {
+        let client = claims(&node, &dispatcher).await;
+        let mut client = client.send_compressed(encoding).accept_compressed(encoding);
+        let request = ClaimRequest { claim_id: Bytes::from_static(&[1; 16]), user: "user".into() };
+        client.claim(request).await.unwrap();
+        client.holder(HolderRequest {}).await.unwrap();
+    }
 }

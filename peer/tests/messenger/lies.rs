@@ -10,6 +10,7 @@ use proto::chat::v1::{Delivered, Holding, Message, close::Reason, frame::Kind};
 use runtime::TaskGroup;
 use tokio::{io::AsyncReadExt as _, net::TcpStream};
 use tokio_rustls::TlsConnector;
+use tonic::codec::CompressionEncoding;
 
 use crate::{
     stranger::Stranger,
@@ -104,6 +105,19 @@ async fn a_frame_of_an_unknown_kind_is_ignored() {
     stranger.say_something_new().await;
     stranger.write(1, "one").await;
     assert!(matches!(stranger.hear().await, Some(Kind::Delivered(_))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn compressed_frames_are_understood() {
+    let mut ben = start("ben", &[]).await;
+    for encoding in [CompressionEncoding::Zstd, CompressionEncoding::Gzip] {
+        let mut stranger = Stranger::hello_compressed(&ben, encoding).await;
+        stranger.write(1, &encoding.to_string()).await;
+        assert!(matches!(stranger.hear().await, Some(Kind::Delivered(_))), "{encoding}");
+    }
+    let mut texts = ben.texts().await;
+    texts.sort_unstable();
+    assert_eq!(texts, ["gzip", "zstd"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
 mod chatting;
+mod damage;
 mod disk;
 mod failures;
 mod hosting;

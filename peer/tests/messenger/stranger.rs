@@ -13,7 +13,7 @@ use proto::chat::v1::{
 };
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::Streaming;
+use tonic::{Streaming, codec::CompressionEncoding};
 
 use crate::support::{LIMIT, Node};
 
@@ -29,11 +29,23 @@ pub(crate) struct Stranger {
 impl Stranger {
     /// Opens a session without saying anything.
     pub(crate) async fn connect(node: &Node, identity: Identity) -> Self {
+        Self::connect_saying(node, identity, None).await
+    }
+
+    /// The same, and compresses what it says.
+    async fn connect_saying(
+        node: &Node,
+        identity: Identity,
+        compression: Option<CompressionEncoding>,
+    ) -> Self {
         let config = Arc::new(client_config(&identity, Expected::Node(node.id()), ALPN_H2).unwrap());
         let address = node.peer.addresses().secure;
         let connected = runtime::rpc::connect_tls(address, config, server_name(node.id()), LIMIT).await;
         let (frames, receiver) = mpsc::channel(64);
         let mut client = ChatClient::new(connected.unwrap().0).max_encoding_message_size(usize::MAX);
+        if let Some(encoding) = compression {
+            client = client.send_compressed(encoding);
+        }
         let answers = client.session(ReceiverStream::new(receiver)).await.unwrap().into_inner();
         Self { identity, to: node.id(), frames, answers }
     }
@@ -47,15 +59,24 @@ impl Stranger {
         Self::try_hello_as(node, identity).await.expect("no hello")
     }
 
+    /// Opens a session and exchanges hellos, all that it says compressed.
+    pub(crate) async fn hello_compressed(node: &Node, encoding: CompressionEncoding) -> Self {
+        let identity = Identity::ephemeral().unwrap();
+        Self::connect_saying(node, identity, Some(encoding)).await.introduced().await.expect("no hello")
+    }
+
     /// None when the session is refused.
     pub(crate) async fn try_hello_as(node: &Node, identity: Identity) -> Option<Self> {
-        let mut stranger = Self::connect(node, identity).await;
+        Self::connect(node, identity).await.introduced().await
+    }
+
+    async fn introduced(mut self) -> Option<Self> {
         let session = Bytes::from(rand::random::<[u8; 16]>().to_vec());
         let hello = Hello { session: session.clone(), epoch: Bytes::from_static(&EPOCH), ..Hello::default() };
-        stranger.frames.send(Frame { kind: Some(Kind::Hello(hello)) }).await.ok()?;
-        let Kind::Hello(answer) = stranger.hear().await? else { return None };
+        self.frames.send(Frame { kind: Some(Kind::Hello(hello)) }).await.ok()?;
+        let Kind::Hello(answer) = self.hear().await? else { return None };
         assert_eq!(answer.session, session);
-        Some(stranger)
+        Some(self)
     }
 
     /// A frame as this side decodes one of a later version: of no kind that it knows.
