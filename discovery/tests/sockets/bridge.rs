@@ -56,6 +56,44 @@ async fn a_given_bridge_is_named_a_home_and_told_goodbye() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_given_bridges_both_are_homes_and_one_carries_on_when_the_other_dies() {
+    let (dies, stays) = (TestBridge::start("home", 0, LEASE), TestBridge::start("home", 0, LEASE));
+    let targets = [&dies, &stays].map(|bridge| Target::new(bridge.address, Some(bridge.identity.id())));
+    let mut peer = Node::start(given("peer", &targets));
+    let both = [dies.identity.id(), stays.identity.id()];
+    let named = |homes: &[NodeId]| homes.len() == 2 && both.iter().all(|home| homes.contains(home));
+    eventually("both are homes", || named(peer.discovery.announcer().homes().as_slice())).await;
+    for bridge in [&dies, &stays] {
+        let told = || bridge.registered().last().is_some_and(|(announcement, _)| named(announcement.homes()));
+        eventually("each is told of both", told).await;
+        eventually("each is followed", || bridge.followers() == 1).await;
+    }
+    let remote = far_away("remote");
+    for bridge in [&dies, &stays] {
+        bridge.tell(Kind::Peer(bridge.remote(&remote)));
+    }
+    let routes = |wanted: usize| {
+        let id = remote.id();
+        move |snapshot: &Snapshot| (snapshot.neighbours.get(&id)?.routes.len() == wanted).then_some(())
+    };
+    peer.known("a way through each", routes(2)).await;
+
+    dies.crash();
+    peer.until("the loss", bridge_is(|state| matches!(state, BridgeState::Waiting { .. }))).await;
+    peer.known("the way that is left", routes(1)).await;
+    assert_eq!(peer.discovery.announcer().homes(), [stays.identity.id()]);
+    let before = stays.registered().len();
+    let renewed = || {
+        stays.registered().get(before..).is_some_and(|new| {
+            new.iter()
+                .any(|(announcement, goodbye)| announcement.homes() == [stays.identity.id()] && !goodbye)
+        })
+    };
+    eventually("the other one hears that it is the only home", renewed).await;
+    peer.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn remote_peers_come_and_go_with_what_the_bridge_tells() {
     let bridge = TestBridge::start("home", 0, LEASE);
     let mut peer = Node::start(given("peer", &[Target::new(bridge.address, None)]));

@@ -1,18 +1,24 @@
 //! Liars on the wire.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
+    time::Instant,
+};
 
 use bytes::Bytes;
 use discovery::{
     Announcer, Event,
-    datagram::{Hint, MAGIC, encode},
+    datagram::{Hint, MAGIC, decode, encode},
+    limits::GREETINGS_OF_HINTED,
     source::multicast::GROUP_V4,
 };
 use identity::{Announcement, Context, Description, NodeKey};
 use prost::Message as _;
 use proto::node::v1::{Datagram, Ports, Signed, datagram::Kind};
 
-use crate::node::{Node, Plan, appeared, eventually, free_port, loopback};
+use tokio::time::timeout;
+
+use crate::node::{LIMIT, Node, Plan, appeared, eventually, free_port, loopback};
 
 /// Somebody with a socket of its own on loopback.
 struct Liar {
@@ -22,7 +28,11 @@ struct Liar {
 
 impl Liar {
     fn new(port: u16) -> Self {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        Self::at(Ipv4Addr::LOCALHOST, port)
+    }
+
+    fn at(address: Ipv4Addr, port: u16) -> Self {
+        let socket = UdpSocket::bind((address, 0)).unwrap();
         let raw = socket2::SockRef::from(&socket);
         raw.set_multicast_if_v4(&Ipv4Addr::LOCALHOST).unwrap();
         Self { socket, group: SocketAddr::from((GROUP_V4, port)) }
@@ -221,4 +231,66 @@ async fn a_second_machine_with_the_same_identity_is_noticed() {
     first.until("the twin", |event| matches!(event, Event::Twin { .. }).then_some(())).await;
     first.stop().await;
     second.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_nodes_own_words_from_a_foreign_address_give_it_no_address() {
+    let port = free_port();
+    let (mut node, liar) = (listening(port).await, Liar::at(Ipv4Addr::new(127, 0, 0, 2), port));
+    // The same key and the same start: as if what it said had been recorded.
+    let own = announcer("listener");
+    assert_eq!(own.id(), node.id());
+    liar.say(&datagram(own.identity().key(), &own.next()));
+    truth_is_heard(&liar, &mut node).await;
+    assert_eq!(node.metrics.dropped_so_far("echo"), 1);
+    let addresses = node.discovery.snapshot().own_addresses.clone();
+    assert!(
+        !addresses.is_empty() && addresses.iter().all(|own| own.address.ip() == Ipv4Addr::LOCALHOST),
+        "{addresses:?}"
+    );
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_asks_is_answered_at_its_own_port() {
+    let port = free_port();
+    let (node, liar) = (listening(port).await, Liar::new(port));
+    liar.socket.set_read_timeout(Some(LIMIT)).unwrap();
+    for asks in ["asks", "asks too"] {
+        let asker = announcer(asks);
+        liar.say(&encode(asker.identity().key(), Kind::Query, &asker.next(), None, []).0);
+        // The socket is in no group: periodic announcements do not come here.
+        let mut buffer = [0; 2_048];
+        let (length, _) = liar.socket.recv_from(&mut buffer).expect("an answer");
+        let answer = decode(&Bytes::copy_from_slice(&buffer[..length])).unwrap();
+        assert_eq!((answer.said.id(), answer.kind), (node.id(), Kind::Announce));
+    }
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flood_of_hints_makes_nobody_dial_faster_than_the_pace() {
+    let port = free_port();
+    let (node, liar) = (listening(port).await, Liar::new(port));
+    // Takes every connection and ends it at once.
+    let dialled = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = dialled.local_addr().unwrap();
+    let gossip = announcer("gossip");
+    let invented = |number: u8| Hint { id: NodeKey::from_seed([number; 32]).node_id(), address };
+    let hints: Vec<_> = (100..200).map(invented).collect();
+    let say = |hints: &[Hint]| {
+        encode(gossip.identity().key(), Kind::Announce, &gossip.next(), None, hints.iter().copied()).0
+    };
+    let flood: Vec<_> = hints.chunks(10).map(say).collect();
+    let began = Instant::now();
+    flood.iter().for_each(|datagram| liar.say(datagram));
+    let (burst, per_second) = GREETINGS_OF_HINTED;
+    // The burst, and some more, which shows that it goes on.
+    for count in 1..=burst as u32 + 12 {
+        let accepted = timeout(LIMIT, dialled.accept()).await.expect("more is dialled").unwrap();
+        drop(accepted);
+        let allowed = burst + per_second * began.elapsed().as_secs_f64();
+        assert!(f64::from(count) <= allowed, "{count} dialled after {:?}", began.elapsed());
+    }
+    node.stop().await;
 }

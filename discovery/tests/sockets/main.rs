@@ -7,4 +7,5 @@ mod greeting;
 mod lies;
 mod multicast;
 mod node;
+mod own_network;
 mod test_bridge;

@@ -2,11 +2,11 @@
 
 use std::time::Instant;
 
-use discovery::{Event, GoneReason, source::multicast::interfaces};
+use discovery::{Event, GoneReason};
 use identity::{Network, NetworkId};
 use proto::node::v1::NodeKind;
 
-use crate::node::{Node, Plan, appeared, free_port, loopback, on_interface};
+use crate::node::{Node, Plan, appeared, free_port, loopback};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_finds_one_that_runs_and_is_found_by_it() {
@@ -176,25 +176,4 @@ async fn a_peer_takes_over_the_network_id_of_a_bridge() {
     bridge.known("the peer with the id", told).await;
     peer.stop().await;
     bridge.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nodes_find_each_other_by_ipv6_alone() {
-    let v6 =
-        interfaces::all().unwrap().into_iter().find(|link| link.address.is_ipv6() && !link.is_loopback());
-    let Some(link) = v6 else {
-        println!("SKIPPED: this machine has no interface with an IPv6 address besides loopback");
-        return;
-    };
-    let port = free_port();
-    let start = |name| Node::start(Plan::new(name, on_interface(&link.interface, port)));
-    let (first, second) = (start("six one"), start("six two"));
-    let by_v6 = |snapshot: &discovery::Snapshot| {
-        let node = snapshot.neighbours.get(&second.id())?;
-        node.addresses.iter().find(|known| known.ip.is_ipv6()).cloned()
-    };
-    let known = first.known("an IPv6 address", by_v6).await;
-    println!("heard by IPv6 from {known:?}");
-    first.stop().await;
-    second.stop().await;
 }
