@@ -28,7 +28,7 @@ const MAX_FILE_BYTES: u64 = 16 * 1024;
 #[non_exhaustive]
 pub enum KeyFileError {
     /// The file system refused.
-    #[error("cannot use {path}: {source}")]
+    #[error("cannot use {path}: {source}{}", advice(source))]
     Io {
         /// The file or folder.
         path: PathBuf,
@@ -77,6 +77,18 @@ impl KeyFileError {
     pub fn is_full(&self) -> bool {
         use io::ErrorKind::{QuotaExceeded, StorageFull};
         matches!(self, Self::Io { source, .. } if matches!(source.kind(), StorageFull | QuotaExceeded))
+    }
+}
+
+/// What to do about it, as the end of a sentence.
+fn advice(error: &io::Error) -> &'static str {
+    use io::ErrorKind::{NotFound, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    match error.kind() {
+        NotFound | PermissionDenied | ReadOnlyFilesystem => {
+            "; make the directory and its file system writable for this user, or choose another data directory"
+        }
+        StorageFull | QuotaExceeded => "; free some space and try again",
+        _ => "",
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::UdpSocket;
 use rustix::process::Signal;
 
 use super::{CHECK_FAILED, FAILED, NOT_RUNNING, OK, USAGE, assert_answer, assert_fields, assert_time};
-use crate::support::{Answer, Node, Towns, eventually, lines, network, program};
+use crate::support::{Answer, Node, Towns, eventually, lines, network, program, small_disk};
 
 #[test]
 fn the_status_of_both_kinds_of_node_is_told() {
@@ -45,6 +45,30 @@ fn nodes_end_well_on_both_signals_and_are_gone_for_the_others_at_once() {
         bridge.signal(signal);
         assert_eq!(bridge.ended().code(), Some(0), "{signal:?}");
     }
+}
+
+#[test]
+fn a_read_only_directory_is_told_with_what_to_do_by_whoever_would_write_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(disk) = small_disk("a read-only directory", folder.path()) else { return };
+    let (used, new) = (disk.path().join("used"), disk.path().join("new"));
+    let mut anna = Node::peer("anna", &network("lan"), folder.path()).with(&["--listen", "127.0.0.1"]);
+    anna = anna.keeping(used.clone()).start();
+    let id = anna.id();
+    anna.terminate();
+    disk.make_read_only();
+
+    let lan = network("lan");
+    let node =
+        |kind: &'static str, data| (vec![kind, "--name", "a", "--network", &lan, "--interface", "lo"], data);
+    let (peer, bridge, dispatcher) = ("peer", "bridge", "dispatcher");
+    for (arguments, data) in
+        [(vec!["id"], &new), node(peer, &new), node(bridge, &new), node(dispatcher, &new), node(peer, &used)]
+    {
+        let answer = Answer::of(program(folder.path()).args(&arguments).arg("--data").arg(data));
+        assert_answer(&answer, FAILED, &["Read-only file system", "writable", "another data directory"]);
+    }
+    assert_eq!(anna.id(), id, "reading is all that this takes");
 }
 
 #[test]

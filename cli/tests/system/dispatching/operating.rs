@@ -170,10 +170,13 @@ fn a_second_one_on_the_same_data_or_port_is_refused_and_other_kinds_of_node_say_
     let own = folder.path().join("own");
     let taken = ["--listen", &address, "--data", own.to_str().unwrap()];
     assert_answer(&start(folder.path(), &taken), FAILED, &[&address]);
-    assert_answer(&lobby.dispatcher.causeway(&["send", "anna", "hello"]), USAGE, &["another kind"]);
-    assert_answer(&lobby.dispatcher.causeway(&["links"]), USAGE, &["another kind"]);
+    let send = lobby.dispatcher.causeway(&["send", "anna", "hello"]);
+    assert_answer(&send, USAGE, &["belongs to a dispatcher", "asks a peer"]);
+    let links = lobby.dispatcher.causeway(&["links"]);
+    assert_answer(&links, USAGE, &["belongs to a dispatcher", "asks a bridge"]);
     let peer = Node::peer("anna", "alone", folder.path()).with(&["--listen", "127.0.0.1"]).start();
-    assert_answer(&peer.causeway(&["dispatcher", "status"]), USAGE, &["another kind"]);
+    let status = peer.causeway(&["dispatcher", "status"]);
+    assert_answer(&status, USAGE, &["belongs to a peer", "asks a dispatcher"]);
 }
 
 #[test]

@@ -91,7 +91,7 @@ fn a_blocked_peer_is_told_so_and_what_it_says_comes_once_it_is_not_blocked_any_m
     page.click("#block");
     page.wait_for("!document.querySelector('#blocked').hidden && document.querySelector('#composer').hidden");
     let refused = ben.causeway(&["send", "anna", "buy more", "--wait", "2"]);
-    assert!(refused.code == 5 && refused.err.contains("takes nothing from you"), "{refused:?}");
+    assert!(refused.code == 5 && refused.out.contains("takes nothing from you"), "{refused:?}");
     let own = anna.causeway(&["send", "ben", "no"]);
     assert!(own.code != 0 && own.err.contains("you blocked this peer"), "{own:?}");
     assert_eq!(anna.received("ben"), ["buy this"]);

@@ -45,6 +45,12 @@ impl Disk {
         }
     }
 
+    /// Has nobody write to it any more.
+    pub(crate) fn make_read_only(&self) {
+        let done = Command::new("mount").args(["-o", "remount,ro"]).arg(&self.0).status();
+        assert!(done.is_ok_and(|status| status.success()), "it is our mount, and nobody writes to it");
+    }
+
     /// Takes away what filled it.
     pub(crate) fn empty(&self) {
         fs::remove_file(self.filling()).expect("it was filled");
