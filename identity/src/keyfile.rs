@@ -4,7 +4,7 @@ use std::{
     fs::{self, DirBuilder, OpenOptions, Permissions},
     io::{self, Read as _, Write as _},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use ed25519_dalek::{
@@ -14,6 +14,10 @@ use ed25519_dalek::{
 
 use crate::NodeKey;
 
+mod error;
+
+pub use error::KeyFileError;
+
 /// The folder of the identity within a data directory.
 pub const FOLDER: &str = "identity";
 /// The node key's file within that folder: PKCS #8 (RFC 5958) as PEM, with the public key.
@@ -22,75 +26,6 @@ pub const NODE_KEY_FILE: &str = "node.key";
 const STARTS_FILE: &str = "starts";
 /// No file of an identity is larger than this.
 const MAX_FILE_BYTES: u64 = 16 * 1024;
-
-/// Why the key could not be used. Nothing on disk was changed.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum KeyFileError {
-    /// The file system refused.
-    #[error("cannot use {path}: {source}{}", advice(source))]
-    Io {
-        /// The file or folder.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// Other users of the machine could read or change the key.
-    #[error(
-        "{path} is open to other users (mode {mode:03o}), so the key in it may no longer be secret; if nobody else had it, close it with `chmod go= {path}`"
-    )]
-    Exposed {
-        /// The file or folder.
-        path: PathBuf,
-        /// Its permission bits.
-        mode: u32,
-    },
-    /// The file is not a key. It is left as it is.
-    #[error(
-        "{path} is damaged: {what}; it was left untouched: restore it from a backup, or from an export with `causeway identity import`; moving it away makes a new identity that nobody knows"
-    )]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        what: String,
-    },
-    /// There is no key yet.
-    #[error("there is no identity in {path}; `causeway id` makes one")]
-    Missing {
-        /// The file looked for.
-        path: PathBuf,
-    },
-    /// There is a key already, which is never overwritten.
-    #[error(
-        "{path} exists already and is never overwritten; choose another --data directory, or move it away"
-    )]
-    Exists {
-        /// The file.
-        path: PathBuf,
-    },
-}
-
-impl KeyFileError {
-    /// Whether it is a want of room: on the disk, or in this user's share of it.
-    #[must_use]
-    pub fn is_full(&self) -> bool {
-        use io::ErrorKind::{QuotaExceeded, StorageFull};
-        matches!(self, Self::Io { source, .. } if matches!(source.kind(), StorageFull | QuotaExceeded))
-    }
-}
-
-/// What to do about it, as the end of a sentence.
-fn advice(error: &io::Error) -> &'static str {
-    use io::ErrorKind::{NotFound, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
-    match error.kind() {
-        NotFound | PermissionDenied | ReadOnlyFilesystem => {
-            "; make the directory and its file system writable for this user, or choose another data directory"
-        }
-        StorageFull | QuotaExceeded => "; free some space and try again",
-        _ => "",
-    }
-}
 
 /// Reads the node key of a data directory.
 ///
@@ -251,6 +186,8 @@ fn write_and_sync(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
 
     fn key_path(data: &Path) -> PathBuf {

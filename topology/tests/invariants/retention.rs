@@ -2,16 +2,16 @@
 
 use std::{sync::Arc, time::Duration};
 
-use identity::{Network, NetworkId, NodeId};
+use identity::NodeId;
 use proto::{
     link::v1::{Digest, Frame, Have, Held, frame::Kind as FrameKind},
     log::v1::{How, Kind},
 };
 use topology::{
-    Entry, Event, Input, LinkId, LogId, PeerSeen, PeerState, Retention,
+    Entry, Event, Input, LinkId, LogId, PeerState, Retention,
     journal::Replay,
     limits::{MIN_RENEWAL, RENEWAL_EVENTS},
-    simulator::{Forger, Lone, Settings, Simulation, peer, peer_key},
+    simulator::{Forger, Lone, Settings, Simulation},
 };
 
 const HOUR: Retention = Retention { keep: Duration::from_secs(3_600), renew: Duration::from_secs(900) };
@@ -184,17 +184,9 @@ fn a_log_without_news_does_not_begin_anew() {
 }
 
 fn see(lone: &mut Lone, number: u64) -> NodeId {
-    let network = Network { name: "own".to_owned(), id: Some(NetworkId::from_bytes([1; 16])) };
-    let (description, announcement) = peer(&peer_key(9, number), &network, &[]);
-    let id = description.id();
-    lone.input(Input::PeerSeen(PeerSeen {
-        description: Some(description),
-        announcement,
-        how: How::Heard,
-        source: "multicast".to_owned(),
-        interface: "eth0".to_owned(),
-        address: "192.0.2.9:30000".to_owned(),
-    }));
+    let records = Lone::peer(number);
+    let id = records.0.id();
+    lone.see(records);
     id
 }
 
