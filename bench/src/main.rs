@@ -54,11 +54,14 @@ struct PageArguments {
 }
 
 /// How much is measured.
-#[derive(Debug, Clone, Copy, Args)]
+#[derive(Debug, Args)]
 struct RelayArguments {
     /// A tenth of everything: to see that it works, not to compare
     #[arg(long)]
     quick: bool,
+    /// Measures only these parts, to compare two builds sooner
+    #[arg(long, value_name = "PART", value_delimiter = ',')]
+    only: Vec<relay::Part>,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -66,7 +69,7 @@ fn main() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()?;
     runtime.block_on(async {
         match arguments.command {
-            Command::Relay(arguments) => relay::run(arguments.quick).await,
+            Command::Relay(arguments) => relay::run(arguments.quick, &arguments.only).await,
             Command::Messenger(arguments) => messenger::run(arguments.picture.as_deref()).await,
             Command::Page(arguments) => page::run(arguments.picture.as_deref()).await,
             Command::Past => past::run().await,

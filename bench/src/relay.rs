@@ -51,27 +51,56 @@ impl Scale {
     }
 }
 
-/// Runs everything and prints the table.
-pub(crate) async fn run(quick: bool) -> anyhow::Result<()> {
+/// What can be measured without the rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Part {
+    /// Durable appends, and the replay of a history
+    Storage,
+    /// What an idle connection costs the bridges
+    Memory,
+    /// Round trips, and messages there and back with many under way
+    RoundTrips,
+    /// One stream and sixteen that are full
+    Bulk,
+    /// New connections
+    Sessions,
+    /// Messages of real peers, and the start of one
+    Peers,
+}
+
+/// Runs everything, or `only` some parts, and prints the table.
+pub(crate) async fn run(quick: bool, only: &[Part]) -> anyhow::Result<()> {
     let scale = Scale { quick };
+    let wanted = |part| only.is_empty() || only.contains(&part);
     let program = program::find()?;
     rustix::process::setrlimit(rustix::process::Resource::Nofile, all_files())?;
     let folder = tempfile::tempdir()?;
     let mut table = Table::new();
 
-    cores::measure(scale, folder.path(), &mut table)?;
+    if wanted(Part::Storage) {
+        cores::measure(scale, folder.path(), &mut table)?;
+    }
     println!("starting two networks, two bridges, echo peers behind the second...");
     let site = Site::start(&program, folder.path()).await?;
-    memory::measure(&site, scale, &mut table).await?;
-    frames::measure(&site, scale, &mut table).await?;
-    latency::measure(&site, scale, &mut table).await?;
-    bulk::measure(&site, scale, &mut table).await?;
-    sessions::measure(&site, scale, &mut table).await?;
-    let people = messages::People::start(&site, &program).await?;
-    people.measure_idle(scale, &mut table).await?;
-    people.measure(scale, &mut table).await?;
-    start::measure(&site, &program, people.observer(), scale, &mut table).await?;
-    drop(people);
+    if wanted(Part::Memory) {
+        memory::measure(&site, scale, &mut table).await?;
+    }
+    if wanted(Part::RoundTrips) {
+        frames::measure(&site, scale, &mut table).await?;
+        latency::measure(&site, scale, &mut table).await?;
+    }
+    if wanted(Part::Bulk) {
+        bulk::measure(&site, scale, &mut table).await?;
+    }
+    if wanted(Part::Sessions) {
+        sessions::measure(&site, scale, &mut table).await?;
+    }
+    if wanted(Part::Peers) {
+        let people = messages::People::start(&site, &program).await?;
+        people.measure_idle(scale, &mut table).await?;
+        people.measure(scale, &mut table).await?;
+        start::measure(&site, &program, people.observer(), scale, &mut table).await?;
+    }
 
     println!("\n{table}");
     Ok(())

@@ -8,10 +8,10 @@ use topology::Retention;
 
 use crate::{endpoint::Congestion, limits::PeerLimits, link_url::LinkUrl};
 
-/// The default of [`BridgeConfig::busy_poll`]: two round trips between processes on one machine, so that an answer finds
-/// the thread awake. A thousand packets a second, evenly spread, cost a twentieth of a processor by it; a busy stream
-/// nothing, and a chat nothing that can be measured.
-const BUSY_POLL: Duration = Duration::from_micros(50);
+/// The default of [`BridgeConfig::busy_poll`]: longer than the answer takes that comes from a process on the other
+/// bridge's machine, so that it finds the thread awake. Packets that are less than this apart keep a processor busy that
+/// nobody else wants; such as are farther apart cost nothing, and neither does a chat.
+const BUSY_POLL: Duration = Duration::from_micros(100);
 
 /// Everything that a bridge is told; [`BridgeConfig::new`] fills in the defaults.
 #[derive(Debug, Clone)]
@@ -46,7 +46,7 @@ pub struct BridgeConfig {
     pub retain: Option<Retention>,
     /// How long the journal is kept, within its bound of bytes; `None`: as long as there is room.
     pub retain_journal: Option<Duration>,
-    /// How long the thread that carries streams stays awake after it passed bytes on; zero: it never does.
+    /// How long the thread that carries streams stays awake at most after it passed bytes on; zero: it never does.
     pub busy_poll: Duration,
 }
 

@@ -1,17 +1,15 @@
 //! A thread with an event loop of its own, for work in which microseconds count.
 
-use std::{
-    io,
-    sync::Arc,
-    thread,
-    time::{Duration, Instant},
-};
+mod busy_poll;
 
-use futures_util::FutureExt as _;
+use std::{io, thread, time::Duration};
+
 use tokio::{
     runtime::{Builder, EnterGuard, Handle},
-    sync::{Notify, oneshot},
+    sync::oneshot,
 };
+
+pub use busy_poll::BusyPoll;
 
 use crate::TaskGroup;
 
@@ -28,22 +26,8 @@ pub struct EventLoop {
     _alive: oneshot::Sender<()>,
 }
 
-/// Keeps an [`EventLoop`] from falling asleep for a moment after each sign of life, because more often than not there
-/// is more to come: waking a thread up costs its waker and itself more than passing a message on. Clones speak of the
-/// same thread.
-///
-/// While it waits it yields the processor to whoever else wants it, so the time is taken from nobody but the idle task.
-#[derive(Debug, Clone)]
-pub struct BusyPoll(Arc<Inner>);
-
-#[derive(Debug)]
-struct Inner {
-    span: Duration,
-    stirred: Notify,
-}
-
 impl EventLoop {
-    /// Starts the thread. `busy_poll` is how long it stays awake after [`BusyPoll::stir`]; zero: it never does.
+    /// Starts the thread. `busy_poll` is how long it stays awake at most after [`BusyPoll::stir`]; zero: it never does.
     ///
     /// # Errors
     /// The system gives no thread or no event queue.
@@ -77,40 +61,6 @@ impl EventLoop {
     /// What keeps this thread awake.
     pub fn busy_poll(&self) -> &BusyPoll {
         &self.busy_poll
-    }
-}
-
-impl BusyPoll {
-    fn new(span: Duration) -> Self {
-        Self(Arc::new(Inner { span, stirred: Notify::new() }))
-    }
-
-    /// Of no thread: it keeps nothing awake.
-    pub fn off() -> Self {
-        Self::new(Duration::ZERO)
-    }
-
-    /// Something happened that is likely to be followed by more.
-    pub fn stir(&self) {
-        if !self.0.span.is_zero() {
-            self.0.stirred.notify_one();
-        }
-    }
-
-    /// Never ends.
-    async fn run(&self) {
-        loop {
-            self.0.stirred.notified().await;
-            let mut since = Instant::now();
-            while since.elapsed() < self.0.span {
-                // Others first: on this processor, and on this thread, where it also looks for what arrived.
-                thread::yield_now();
-                tokio::task::yield_now().await;
-                if self.0.stirred.notified().now_or_never().is_some() {
-                    since = Instant::now();
-                }
-            }
-        }
     }
 }
 

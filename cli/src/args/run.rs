@@ -148,7 +148,7 @@ pub(crate) struct BridgeArgs {
     #[arg(long, env = "CAUSEWAY_RETAIN_JOURNAL", value_name = "DURATION")]
     pub(crate) retain_journal: Option<Retain>,
     /// How long the thread that carries streams looks out for more before it sleeps, in microseconds; 0 saves power and
-    /// costs speed (default: 50)
+    /// costs speed (default: 100)
     #[arg(long, env = "CAUSEWAY_BUSY_POLL", value_name = "MICROSECONDS")]
     pub(crate) busy_poll: Option<u64>,
     /// How long open streams may go on after SIGTERM, in seconds (default: 10)
