@@ -2,6 +2,7 @@
 
 mod ask;
 mod consul;
+mod container;
 mod dispatcher;
 mod drop_link;
 mod messenger;
@@ -18,6 +19,7 @@ pub(crate) use ask::{
     TrustNode, Who,
 };
 pub(crate) use consul::ConsulArgs;
+pub(crate) use container::{ContainerArgs, ContainerCommand};
 pub(crate) use dispatcher::{Backend, Catalog, Dispatcher, DispatcherArgs, DispatcherCommand, KeptArgs};
 pub(crate) use messenger::{About, Chat, Delete, Export, Inbox, Rename, Search, Send, Verify};
 pub(crate) use run::{BridgeArgs, Listen, PeerArgs, Retain, Ui, Url};
@@ -51,11 +53,15 @@ Exit codes:
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) global: Global,
+    /// Where a bridge sends traces of the streams it carries: an OpenTelemetry collector's gRPC endpoint, such as
+    /// http://localhost:4317
+    #[arg(long, global = true, env = "CAUSEWAY_OTLP", value_name = "URL")]
+    pub(crate) otlp: Option<String>,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
-/// Options of every command.
+/// Options of every command of both programs.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Global {
     /// The configuration file
@@ -67,10 +73,6 @@ pub(crate) struct Global {
     /// How log lines look
     #[arg(long, global = true, env = "CAUSEWAY_LOG_FORMAT", value_name = "FORMAT")]
     pub(crate) log_format: Option<LogFormat>,
-    /// Where a bridge sends traces of the streams it carries: an OpenTelemetry collector's gRPC endpoint, such as
-    /// http://localhost:4317
-    #[arg(long, global = true, env = "CAUSEWAY_OTLP", value_name = "URL")]
-    pub(crate) otlp: Option<String>,
 }
 
 /// How log lines look.

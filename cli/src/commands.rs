@@ -27,20 +27,45 @@ mod trust;
 mod verify;
 
 use crate::{
-    args::{Args, Command},
+    args::{Args, Command, ContainerArgs, ContainerCommand},
     file::{self, File},
-    settings,
+    settings::{self, COMMAND_FILTER, NODE_FILTER},
 };
 
-/// Runs what was typed.
+/// Runs what was typed for `causeway`.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let file = file::read(args.global.config.as_deref())?;
     // Whatever it logs must not reach the screen: it says itself where it goes.
     if let Command::Chat(chat) = args.command {
         return Box::pin(chat::run(*chat, &args.global, file)).await;
     }
-    let telemetry = settings::start_telling(&args.global, &file, &args.command)?;
+    let usual = match &args.command {
+        Command::Bridge(_) | Command::Peer(_) => NODE_FILTER,
+        Command::Dispatcher(it) if it.command.is_none() => NODE_FILTER,
+        _ => COMMAND_FILTER,
+    };
+    let traces = match &args.command {
+        Command::Bridge(bridge) => settings::traces(args.otlp, &file, bridge),
+        _ => None,
+    };
+    let telemetry = settings::start_telling(&args.global, &file, usual, traces.as_ref())?;
     let outcome = Box::pin(run_command(args.command, file)).await;
+    telemetry.flush();
+    outcome
+}
+
+/// Runs what was typed for `causeway-peer`.
+pub(crate) async fn run_in_container(args: ContainerArgs) -> anyhow::Result<()> {
+    let file = file::read(args.global.config.as_deref())?;
+    let usual = if let ContainerCommand::Peer(_) = args.command { NODE_FILTER } else { COMMAND_FILTER };
+    let telemetry = settings::start_telling(&args.global, &file, usual, None)?;
+    let outcome = match args.command {
+        ContainerCommand::Peer(peer) => Box::pin(peer::run(settings::peer(*peer, file.peer)?)).await,
+        ContainerCommand::Health(data) => health::run(&data).await,
+        ContainerCommand::Status(read) => status::run(read).await,
+        ContainerCommand::Peers(read) => peers::run(read).await,
+        ContainerCommand::Id(data) => id::run(&data),
+    };
     telemetry.flush();
     outcome
 }

@@ -1,42 +1,7 @@
-//! The one program, `causeway`: peers, bridges, and the commands that talk to them.
-//!
-//! The command line is read in two steps: [`args`] says what was typed, [`settings`] what it means together with the
-//! configuration file. Each command is one file in [`commands`].
-
-mod args;
-mod client;
-mod commands;
-mod data;
-mod exit;
-mod file;
-mod instant;
-mod output;
-mod past;
-mod settings;
+//! The program `causeway`. All of it is in the library of this crate.
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
-/// Worker threads of the runtime. A bridge carries streams on a thread of its own; the rest of a node waits most of the
-/// time, and a second thread would only cost memory and wake-ups.
-const WORKER_THREADS: usize = 1;
-
 fn main() -> ExitCode {
-    storage::hush_contained_panics();
-    let args = match args::Args::try_parse() {
-        Ok(args) => args,
-        Err(error) => error.exit(),
-    };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(WORKER_THREADS)
-        .max_blocking_threads(8)
-        .thread_name("causeway")
-        .enable_all()
-        .build();
-    let outcome = match runtime {
-        Ok(runtime) => runtime.block_on(commands::run(args)),
-        Err(error) => Err(anyhow::Error::new(error).context("cannot start the runtime")),
-    };
-    exit::code(outcome)
+    cli::causeway()
 }

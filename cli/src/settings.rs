@@ -9,7 +9,7 @@ use peer::{Hosting, PeerConfig};
 use runtime::telemetry::{self, Telemetry, Traces};
 
 use crate::{
-    args::{BridgeArgs, Command, Global, LogFormat, PeerArgs, Ui, Url},
+    args::{BridgeArgs, Global, LogFormat, PeerArgs, Ui, Url},
     data::{self, Kind},
     exit::{Failure, Fault},
     file::{BridgeTable, File, PeerTable},
@@ -24,13 +24,13 @@ pub(crate) use dispatcher::dispatcher;
 /// How long a bridge lets open streams go on after SIGTERM.
 const DEFAULT_GRACE: Duration = Duration::from_secs(10);
 /// What a node that runs logs.
-const NODE_FILTER: &str = "info";
+pub(crate) const NODE_FILTER: &str = "info";
 /// What a command that only asks logs.
-const COMMAND_FILTER: &str = "warn";
+pub(crate) const COMMAND_FILTER: &str = "warn";
 
 /// Whose log lines a bare level is about.
 const CRATES: [&str; 10] = [
-    "causeway",
+    "cli",
     "conversation",
     "discovery",
     "dispatcher",
@@ -48,17 +48,16 @@ pub(crate) struct BridgeSettings {
     pub(crate) grace: Duration,
 }
 
-/// Starts logging, and sending traces, as asked for.
-pub(crate) fn start_telling(global: &Global, file: &File, command: &Command) -> anyhow::Result<Telemetry> {
-    let usual = match command {
-        Command::Bridge(_) | Command::Peer(_) => NODE_FILTER,
-        Command::Dispatcher(it) if it.command.is_none() => NODE_FILTER,
-        _ => COMMAND_FILTER,
-    };
+/// Starts logging, and sending traces if there is a place for them. `usual` is what is logged when nothing is said.
+pub(crate) fn start_telling(
+    global: &Global,
+    file: &File,
+    usual: &str,
+    traces: Option<&Traces>,
+) -> anyhow::Result<Telemetry> {
     let filter = global.log.as_deref().or(file.log.as_deref()).unwrap_or(usual);
-    let traces = traces(global, file, command);
     let place = telemetry::Place::Stderr;
-    telemetry::init(format(global, file), &ours(filter), place, traces.as_ref())
+    telemetry::init(format(global, file), &ours(filter), place, traces)
         .map_err(|error| usage(error.to_string()))
 }
 
@@ -78,9 +77,8 @@ fn format(global: &Global, file: &File) -> telemetry::Format {
 }
 
 /// Only a bridge has something to trace: the streams that it carries.
-fn traces(global: &Global, file: &File, command: &Command) -> Option<Traces> {
-    let Command::Bridge(bridge) = command else { return None };
-    let endpoint = global.otlp.clone().or_else(|| file.otlp.clone())?;
+pub(crate) fn traces(otlp: Option<String>, file: &File, bridge: &BridgeArgs) -> Option<Traces> {
+    let endpoint = otlp.or_else(|| file.otlp.clone())?;
     let instance = bridge.node.name.clone().or_else(|| file.bridge.name.clone()).unwrap_or_else(host_name);
     Some(Traces { endpoint, service: "causeway-bridge".into(), instance })
 }

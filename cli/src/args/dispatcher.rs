@@ -79,7 +79,7 @@ pub(crate) struct DispatcherArgs {
     /// Where its peers run (default: process)
     #[arg(long, env = "CAUSEWAY_BACKEND", value_name = "WHERE")]
     pub(crate) backend: Option<Backend>,
-    /// With the backend swarm: the image of its peers (default: causeway)
+    /// With the backend swarm: the image of its peers (default: causeway-peer)
     #[arg(long, env = "CAUSEWAY_IMAGE", value_name = "IMAGE")]
     pub(crate) image: Option<String>,
     /// With the backend swarm: the overlay network of its peers, to which the dispatcher is attached, too

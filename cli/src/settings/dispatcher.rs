@@ -20,7 +20,7 @@ use crate::{
 const LEAST_IDLE: Duration = Duration::from_secs(1);
 
 /// The image of peers when nobody said which.
-const IMAGE: &str = "causeway";
+const IMAGE: &str = "causeway-peer";
 
 pub(crate) fn dispatcher(args: DispatcherArgs, file: DispatcherTable) -> anyhow::Result<DispatcherConfig> {
     let name = name(args.name.or(file.name), host_name)?;

@@ -2,6 +2,7 @@
 
 mod bridges;
 mod chat;
+mod container;
 mod help;
 mod identities;
 mod logs;

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::{
     Answer, GENEROUS, Host,
-    command::{isolate, program, wait_for},
+    command::{isolate, wait_for},
     eventually, json,
 };
 
@@ -32,6 +32,7 @@ pub(crate) enum Place {
 #[derive(Debug)]
 pub(crate) struct Node {
     name: String,
+    program: &'static str,
     place: Place,
     data: PathBuf,
     /// It is told where its data belongs.
@@ -65,6 +66,7 @@ impl Node {
         let (data, folder) = (folder.join(name), folder.to_path_buf());
         Self {
             name: name.into(),
+            program: env!("CARGO_BIN_EXE_causeway"),
             place: Place::Here,
             data,
             told_data: true,
@@ -73,6 +75,12 @@ impl Node {
             environment: vec![],
             child: None,
         }
+    }
+
+    /// Runs the program of containers instead of the whole one, and asks it.
+    pub(crate) fn like_in_a_container(mut self) -> Self {
+        self.program = env!("CARGO_BIN_EXE_causeway-peer");
+        self
     }
 
     /// Runs on a host instead of here.
@@ -138,13 +146,10 @@ impl Node {
         assert!(self.child.is_none(), "{} runs already", self.name);
         let log = OpenOptions::new().create(true).append(true).open(self.log()).expect("the folder is there");
         let mut command = match &self.place {
-            Place::Here => program(&self.folder),
-            Place::On(host) => {
-                let mut command = host.command(env!("CARGO_BIN_EXE_causeway"));
-                isolate(&mut command, &self.folder);
-                command
-            }
+            Place::Here => Command::new(self.program),
+            Place::On(host) => host.command(self.program),
         };
+        isolate(&mut command, &self.folder);
         command.args(&self.arguments);
         if self.told_data {
             command.arg("--data").arg(&self.data);
@@ -215,9 +220,7 @@ impl Node {
 
     /// Runs a command on this node's data directory.
     pub(crate) fn causeway(&self, arguments: &[&str]) -> Answer {
-        let mut command = program(&self.folder);
-        command.args(arguments).arg("--data").arg(&self.data);
-        Answer::of(&mut command)
+        Answer::of(&mut self.command(arguments))
     }
 
     /// Runs a command that must succeed, and gives its JSON lines.
@@ -229,7 +232,8 @@ impl Node {
 
     /// The command that would run here, for those who want its output as it comes.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = program(&self.folder);
+        let mut command = Command::new(self.program);
+        isolate(&mut command, &self.folder);
         command.args(arguments).arg("--data").arg(&self.data);
         command
     }

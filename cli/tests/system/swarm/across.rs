@@ -103,12 +103,12 @@ fn a_person_behind_traefik_and_somebody_at_home_behind_nat_talk_and_a_message_wa
     stack.wait_asleep(&node);
     wait_seen(anna, &node, "asleep");
     // What is said while all of it is exchanged arrives, and the peer wakes as the new one.
-    let image = stack.upgrade();
+    let [image, peer_image] = stack.upgrade();
     let asked = Instant::now();
     let sent = anna.json(&["send", &node, "good morning", "--wait", "60"]).remove(0);
     assert_eq!(text(&sent, "state"), "at_peer", "{sent}");
     eprintln!("woken by a message in {:?}", asked.elapsed());
-    assert_eq!(stack.image_of(&node), image);
+    assert_eq!(stack.image_of(&node), peer_image);
     stack.wait_until_well("bridge", image);
     browser.open(&page);
     wait_connection(&browser, "live");

@@ -21,8 +21,9 @@ use super::eventually;
 pub(crate) const APART: [&str; 6] = ["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"];
 /// The overlay network of the peers.
 pub(crate) const OVERLAY: &str = "people";
-/// The image that is made of the program under test.
+/// The image that is made of the program under test, and that of what peers need of it.
 pub(crate) const IMAGE: &str = "causeway-under-test";
+pub(crate) const PEER_IMAGE: &str = "causeway-under-test-peer";
 
 /// See the module.
 pub(crate) struct Engine {
@@ -78,9 +79,9 @@ impl Engine {
         process.wait().unwrap();
     }
 
-    /// Makes the image as an operator does. The program as it was built for the tests is not static and brings its
+    /// Makes the images as an operator does. The programs as they were built for the tests are not static and bring their
     /// libraries along: that saves building everything once more.
-    pub(crate) fn make_image(&self) {
+    pub(crate) fn make_images(&self) {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("deploy/image");
         let mut command = Command::new(script);
         command.args(["--program", env!("CARGO_BIN_EXE_causeway"), "--tag", IMAGE]);

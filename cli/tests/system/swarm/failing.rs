@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     can_run_docker,
-    engine::{Engine, IMAGE, OVERLAY},
+    engine::{Engine, OVERLAY, PEER_IMAGE},
     eventually,
 };
 
@@ -22,7 +22,7 @@ impl Outside {
         let data = tempfile::tempdir().unwrap();
         let mut command = program(data.path());
         command.args(["--log", "warn", "dispatcher", "--network", "cloud", "--listen", "127.0.0.1:0"]);
-        command.args(["--backend", "swarm", "--image", IMAGE, "--overlay", OVERLAY]);
+        command.args(["--backend", "swarm", "--image", PEER_IMAGE, "--overlay", OVERLAY]);
         let process = command.env("DOCKER_HOST", engine.url()).stdin(Stdio::null()).spawn().unwrap();
         Self { data, process }
     }
@@ -68,7 +68,7 @@ fn a_docker_that_is_away_or_has_no_image_is_told_in_sentences_and_taken_up_when_
     engine.kill();
     outside.warns(&["Docker cannot be reached", "start it"]);
     engine.start();
-    engine.make_image();
+    engine.make_images();
     eventually("a peer runs", || {
         let running = engine.try_docker(&["ps", "--quiet", "--filter", "label=causeway.dispatcher"]).ok()?;
         (!running.is_empty()).then_some(())

@@ -31,7 +31,7 @@ fn a_person_keeps_a_peer_while_tasks_die_and_dispatchers_end_and_it_sleeps() {
         return;
     }
     let engine = Engine::running();
-    engine.make_image();
+    engine.make_images();
     let began = Instant::now();
     start_bridge(&engine);
     let lobby = Lobby::start(&engine, &["--pool", "1"]);

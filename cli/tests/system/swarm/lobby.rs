@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     browser::PORT,
-    engine::{Engine, IMAGE, OVERLAY},
+    engine::{Engine, IMAGE, OVERLAY, PEER_IMAGE},
 };
 
 const NAME: &str = "lobby";
@@ -46,7 +46,7 @@ impl<'a> Lobby<'a> {
             "--bridge",
             CONTROL,
         ];
-        let swarm = ["--backend", "swarm", "--image", IMAGE, "--overlay", OVERLAY, "--listen", &listen];
+        let swarm = ["--backend", "swarm", "--image", PEER_IMAGE, "--overlay", OVERLAY, "--listen", &listen];
         let _ = engine.docker(&[&run[..], &mounted, &told, &swarm, more].concat());
         Self(engine)
     }

@@ -5,7 +5,7 @@ use std::{path::Path, process::Command, thread};
 use serde_json::Value;
 
 use super::{
-    engine::{Engine, IMAGE, OVERLAY, told},
+    engine::{Engine, IMAGE, OVERLAY, PEER_IMAGE, told},
     eventually,
 };
 use crate::consul::fetched;
@@ -22,8 +22,9 @@ const OTHERS: [(&str, &str, &str); 2] = [
 /// The services of the file that are not ours, and those that are.
 const THEIRS: [&str; 2] = ["consul", "traefik"];
 const OURS: [&str; 2] = ["bridge", "dispatcher"];
-/// What the next version is called.
-const NEXT: &str = "causeway-under-test:next";
+/// The images of this version and of the next one: of the services, and of the peers.
+const NOW: [&str; 2] = [IMAGE, PEER_IMAGE];
+const NEXT: [&str; 2] = ["causeway-under-test:next", "causeway-under-test-peer:next"];
 /// Logins of new people from one address in a minute.
 pub(super) const LOGINS: usize = 2;
 /// What the dispatcher alone may have.
@@ -39,7 +40,7 @@ impl<'a> Stack<'a> {
         for (tag, program, inside) in OTHERS {
             engine.make_image_of(tag, &fetched(program, test)?, inside);
         }
-        engine.make_image();
+        engine.make_images();
         let node = engine.docker(&["node", "ls", "--quiet"]);
         engine.docker(&["node", "update", "--label-add", "causeway=here", &node]);
         for (secret, value) in
@@ -49,20 +50,22 @@ impl<'a> Stack<'a> {
             told(Command::new("sh").args(["-c", &script]).env("DOCKER_HOST", engine.url())).unwrap();
         }
         let stack = Self(engine);
-        stack.deploy_file(IMAGE);
+        stack.deploy_file(NOW);
         THEIRS.into_iter().chain(OURS).for_each(|service| stack.wait_until_well(service, ""));
         Some(stack)
     }
 
-    /// Deploys the same with another image of ours. Gives that while it is under way, once the dispatcher is the new one.
-    pub(super) fn upgrade(&self) -> &'static str {
-        self.0.docker(&["tag", IMAGE, NEXT]);
+    /// Deploys the same with other images of ours. Gives those while it is under way, once the dispatcher is the new one.
+    pub(super) fn upgrade(&self) -> [&'static str; 2] {
+        for (now, next) in NOW.into_iter().zip(NEXT) {
+            self.0.docker(&["tag", now, next]);
+        }
         self.deploy_file(NEXT);
-        self.wait_until_well("dispatcher", NEXT);
+        self.wait_until_well("dispatcher", NEXT[0]);
         NEXT
     }
 
-    fn deploy_file(&self, image: &str) {
+    fn deploy_file(&self, [image, peer_image]: [&str; 2]) {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("deploy/stack.yaml");
         let mut command = Command::new("docker");
         // No registry can be asked which image a name means.
@@ -70,7 +73,8 @@ impl<'a> Stack<'a> {
         command.env("DOCKER_HOST", self.0.url()).env("DOCKER_SOCKET", self.0.socket());
         command.env("DOCKER_GROUP", self.0.group()).env("DOMAIN", DOMAIN).env("CERT_RESOLVER", "");
         command.env("OVERLAY_SUBNET", self.0.subnet()).env("LOGINS_PER_MINUTE", LOGINS.to_string());
-        command.envs([("CAUSEWAY_IMAGE", image), ("IDLE", "5s"), ("POOL", "1"), ("MAX_PEERS", "2")]);
+        command.envs([("CAUSEWAY_IMAGE", image), ("CAUSEWAY_PEER_IMAGE", peer_image)]);
+        command.envs([("IDLE", "5s"), ("POOL", "1"), ("MAX_PEERS", "2")]);
         told(&mut command).unwrap();
     }
 
