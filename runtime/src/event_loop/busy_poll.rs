@@ -10,7 +10,7 @@ use futures_util::FutureExt as _;
 use tokio::sync::Notify;
 
 /// After so many waits in vain, one after another, the thread sleeps at once.
-const MAX_IN_VAIN: u32 = 3;
+const WAITS_IN_VAIN: u32 = 3;
 
 /// Keeps an [`EventLoop`](super::EventLoop) from falling asleep for a moment after each sign of life, because more often
 /// than not there is more to come: waking a thread up costs its waker and itself more than passing a message on. Clones
@@ -81,7 +81,7 @@ impl Lookout {
 
     /// Whether it is worth to stay awake.
     fn lasts(&self, now: Instant) -> bool {
-        self.in_vain < MAX_IN_VAIN && self.last.is_some_and(|last| now.duration_since(last) < self.span)
+        self.in_vain < WAITS_IN_VAIN && self.last.is_some_and(|last| now.duration_since(last) < self.span)
     }
 }
 
