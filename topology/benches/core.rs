@@ -4,9 +4,9 @@ use std::{hint::black_box, time::Duration};
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use topology::{
-    Strict,
+    Entry, Event, Strict,
     segment::{self, chain, digest},
-    simulator::{Forger, Lone},
+    simulator::{Forger, Lone, folded},
 };
 
 #[path = "../../bench/src/work/replay.rs"]
@@ -26,6 +26,17 @@ fn replay(criterion: &mut Criterion) {
                 BatchSize::LargeInput,
             );
         });
+    }
+    group.finish();
+}
+
+fn fold(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("fold");
+    for (name, forger) in [("links", log(50_000, 0)), ("claims", log(4_000, 3_999))] {
+        let event = |entry: Entry| Event::decode(&entry.event).expect("it is honest");
+        let events: Vec<_> = forger.stored().into_iter().map(event).collect();
+        group.throughput(Throughput::Elements(events.len() as u64));
+        group.bench_function(name, |bencher| bencher.iter(|| folded(black_box(&events))));
     }
     group.finish();
 }
@@ -75,6 +86,6 @@ fn gossip(criterion: &mut Criterion) {
 criterion_group! {
     name = benches;
     config = Criterion::default().measurement_time(Duration::from_secs(3)).sample_size(20);
-    targets = replay, check, gossip
+    targets = replay, fold, check, gossip
 }
 criterion_main!(benches);

@@ -5,6 +5,7 @@
 //! ([`Remembering`]), since verification is a pure function and a thousand bridges would spend hours on it.
 
 mod disk;
+mod folded;
 mod forger;
 mod lone;
 mod node;
@@ -30,6 +31,7 @@ use crate::{Core, Input, LinkId, LogId, Now, Output, Warning};
 use queue::{Action, Event};
 
 pub use disk::Disk;
+pub use folded::folded;
 pub use forger::Forger;
 pub use lone::Lone;
 pub use node::{Node, peer, peer_key};
