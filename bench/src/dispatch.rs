@@ -1,9 +1,12 @@
-//! `bench dispatch`: from the click on the login to a page of one's own, with peers as processes.
+//! `bench dispatch`: from the click on the login to a page of one's own, with peers as processes, and where there is a
+//! swarm, as its services.
 //!
 //! What a browser asks is asked here without one: the login, the entrance of the peer, its page. A start of the peer is
 //! part of it where none is ready.
 
 mod lobby;
+mod swarm;
+mod visit;
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +18,8 @@ use crate::relay::{
     table::{Table, Target},
     until,
 };
-use lobby::{Lobby, Visit};
+use lobby::Lobby;
+use visit::Visit;
 
 /// Logins one after another, each with a peer that is ready.
 const WARM: usize = 30;
@@ -87,6 +91,8 @@ pub(crate) async fn run() -> anyhow::Result<()> {
     );
     table.figure("one of 200, resident", "MiB", resident / 1024.0, Some(Target::AtMost(15.0)));
     lobby.end().await?;
+
+    swarm::measure(&mut table).await?;
     println!("\n{table}");
     Ok(())
 }

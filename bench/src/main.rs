@@ -37,7 +37,8 @@ enum Command {
     /// The page of a bridge with a thousand peers, in a real Chromium
     #[command(after_help = "Example:\n  cargo run --release -p bench -- page")]
     Page(PageArguments),
-    /// A dispatcher with peers as processes: from the click to a page of one's own, a burst, and their memory
+    /// A dispatcher with peers as processes, and on a swarm if there is one: from the click to a page of one's own, a burst,
+    /// and their memory
     #[command(after_help = "Example:\n  cargo run --release -p bench -- dispatch")]
     Dispatch,
     /// The other end of the measurements; started by `relay`

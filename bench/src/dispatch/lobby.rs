@@ -1,4 +1,4 @@
-//! A dispatcher as a child process, its local control, and its visitors.
+//! A dispatcher as a child process, and its local control.
 
 use std::{
     path::{Path, PathBuf},
@@ -14,18 +14,11 @@ use proto::control::v1::{
 };
 use runtime::{rpc::connect_unix, socket_path};
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-    process::{Child, Command},
-};
+use tokio::process::{Child, Command};
 use tonic::transport::Channel;
 
+use super::visit::{Door, Visit};
 use crate::relay::until;
-
-/// What a page waits before it asks again.
-const PACE: Duration = Duration::from_millis(300);
 
 /// How long a pool may take to be full, and how often that is looked at.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -35,8 +28,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 #[derive(Debug, Clone)]
 pub(super) struct Lobby {
     channel: Channel,
-    /// `HOST:PORT` of the page.
-    address: String,
+    door: Door,
     data: PathBuf,
     _running: Arc<Running>,
 }
@@ -63,17 +55,6 @@ impl Drop for Running {
     }
 }
 
-/// What somebody saw who logged in, milliseconds after the click.
-#[derive(Debug)]
-pub(super) struct Visit {
-    /// The dispatcher told where to go.
-    pub(super) answered: f64,
-    /// The page of the peer was there.
-    pub(super) there: f64,
-    /// The name of the peer's page.
-    pub(super) host: String,
-}
-
 impl Lobby {
     pub(super) async fn start(program: &Path, data: &Path, pool: usize) -> anyhow::Result<Self> {
         let network = format!("bench-{}", std::process::id());
@@ -93,10 +74,10 @@ impl Lobby {
         })
         .await?;
         let url = status(&channel).await?.url;
-        let address = url.trim_start_matches("http://").trim_end_matches('/').to_owned();
+        let host = url.trim_start_matches("http://").trim_end_matches('/').to_owned();
         Ok(Self {
             channel,
-            address,
+            door: Door { address: host.replace("localhost", "127.0.0.1"), host },
             data: data.to_owned(),
             _running: Arc::new(Running { _child: child, data: data.to_owned() }),
         })
@@ -115,33 +96,9 @@ impl Lobby {
         Ok(())
     }
 
-    /// Logs somebody in who is new, as the page does.
+    /// Logs somebody in who is new.
     pub(super) async fn visit(&self) -> anyhow::Result<Visit> {
-        let began = Instant::now();
-        let elapsed = || began.elapsed().as_secs_f64() * 1e3;
-        let mut cookie = String::new();
-        let go = loop {
-            let (head, body) = ask(&self.address, &self.address, "POST /api/login", &cookie).await?;
-            if let Some(set) = head.lines().find_map(|line| line.strip_prefix("set-cookie: ")) {
-                set.split(';').next().context("a cookie has a value")?.clone_into(&mut cookie);
-            }
-            let told: Value = serde_json::from_str(&body)?;
-            if let Some(go) = told["go"].as_str() {
-                break go.to_owned();
-            }
-            ensure!(told["wait"].is_string(), "refused: {body}");
-            tokio::time::sleep(PACE).await;
-        };
-        let answered = elapsed();
-        let (host, path) =
-            go.trim_start_matches("http://").split_once('/').context("an address has a path")?;
-        let (head, _) = ask(&self.address, host, &format!("GET /{path}"), "").await?;
-        let session =
-            head.lines().find_map(|line| line.strip_prefix("set-cookie: ")).context("no session")?;
-        let session = session.split(';').next().context("a cookie has a value")?;
-        let (head, _) = ask(&self.address, host, "GET /", session).await?;
-        ensure!(head.starts_with("HTTP/1.1 200"), "no page: {head}");
-        Ok(Visit { answered, there: elapsed(), host: host.to_owned() })
+        self.door.visit().await
     }
 
     /// Resident memory of a peer, KiB, on the average.
@@ -155,7 +112,7 @@ impl Lobby {
     pub(super) fn own_kib(&self) -> anyhow::Result<f64> {
         let mut sum = 0.0;
         for (process, line) in processes() {
-            if !(line.contains("\0peer\0") && line.contains(&format!("http://{}/", self.address))) {
+            if !(line.contains("\0peer\0") && line.contains(&format!("http://{}/", self.door.host))) {
                 continue;
             }
             let rollup = std::fs::read_to_string(format!("/proc/{process}/smaps_rollup"))?;
@@ -196,18 +153,4 @@ fn processes() -> impl Iterator<Item = (i32, String)> {
 
 async fn status(channel: &Channel) -> anyhow::Result<DispatcherStatusResponse> {
     Ok(DispatcherClient::new(channel.clone()).status(DispatcherStatusRequest {}).await?.into_inner())
-}
-
-/// One request; the head in small letters but for values, and the body.
-async fn ask(address: &str, host: &str, what: &str, cookie: &str) -> anyhow::Result<(String, String)> {
-    let address = address.replace("localhost", "127.0.0.1");
-    let mut stream = TcpStream::connect(&address).await?;
-    let request = format!(
-        "{what} HTTP/1.1\r\nhost: {host}\r\nx-causeway: 1\r\ncookie: {cookie}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-    );
-    stream.write_all(request.as_bytes()).await?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await?;
-    let (head, body) = answer.split_once("\r\n\r\n").context("an answer has a head")?;
-    Ok((head.to_owned(), body.to_owned()))
 }
