@@ -6,7 +6,7 @@ use proto::hosting::v1::{Gone, Known, Made, event::Kind};
 
 use super::{
     Done, Entry, Keeper, Look, Phase,
-    refusals::{DOES_NOT_START, NONE_STARTS, refused},
+    refusals::{CANNOT_WRITE, DOES_NOT_START, NONE_STARTS, refused},
 };
 use crate::{backend::Running, limits::LOOK_EVERY};
 
@@ -24,6 +24,9 @@ impl Keeper {
             let number = self.ledger.register().next();
             if let Err(error) = self.ledger.write(number, Kind::Made(Made {})).await {
                 tracing::warn!(%error, "no peer can be made");
+                self.line.refuse(&refused(CANNOT_WRITE));
+                self.trouble
+                    .insert(0, format!("no peer can be made, for nothing can be written down: {error}"));
                 self.next_make = Instant::now() + self.make_again.next();
                 return;
             }

@@ -18,11 +18,14 @@ pub(super) const DOES_NOT_ANSWER: &str =
 pub(super) const OUT_OF_REACH: &str = "your peer is kept elsewhere and cannot be reached just now; whoever runs this place \
                                        sees why in the dispatcher's log";
 
+/// Nothing can be written down; the status or the log says why.
+pub(super) const CANNOT_WRITE: &str = "this place cannot write to its disk, so nobody new can come in";
+
 pub(super) fn refused(why: &str) -> Entry {
     Entry::Refused { why: why.to_owned(), retry: MAKE_AGAIN.0 * 4 }
 }
 
 pub(super) fn cannot_write(error: &AppendError) -> Entry {
     tracing::warn!(%error, "somebody could not come in, since nothing can be written down");
-    refused("this place cannot write to its disk, so nobody new can come in")
+    refused(CANNOT_WRITE)
 }

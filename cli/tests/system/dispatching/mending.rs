@@ -9,7 +9,7 @@ use std::{
 
 use rustix::process::Signal;
 
-use crate::support::{GENEROUS, Lobby, Visitor, eventually, kill, signal, text, visitor::Heard};
+use crate::support::{GENEROUS, Lobby, Visitor, eventually, kill, signal, small_disk, text, visitor::Heard};
 
 /// The process that takes the place of one that was killed, as soon as there is one.
 fn next_process(lobby: &Lobby, before: u32) -> u32 {
@@ -161,6 +161,32 @@ fn who_comes_while_no_peer_can_be_started_hears_that_and_nothing_of_the_machine(
 
     fs::remove_file(&peers).unwrap();
     eventually("somebody gets in", || Visitor::default().log_in(port).go());
+}
+
+#[test]
+fn who_comes_while_the_disk_is_full_hears_so_and_gets_in_once_there_is_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(disk) = small_disk("a dispatcher on a full disk", folder.path()) else { return };
+    let lobby = Lobby::start_in("full", disk.path().join("lobby"), &["--pool", "0"]);
+    let port = lobby.port();
+    let mut known = Visitor::default();
+    let node = known.enter(port);
+    disk.fill();
+    let refused = Visitor::default().log_in(port);
+    assert!(refused.status == 503 && refused.why().contains("cannot write to its disk"), "{refused:?}");
+    assert_tells_nothing(&[&refused], &[disk.path().to_str().unwrap()]);
+    let warnings = lobby.status()["warnings"].to_string();
+    assert!(warnings.contains("no peer can be made") && warnings.contains("disk is full"), "{warnings}");
+    // Whoever has a peer sees its page; only the peer cannot note that a browser is let in, and says that.
+    assert_eq!(known.page(port, &node, "/").unwrap().status, 200);
+    let go = known.log_in(port).go().unwrap();
+    let not_stored = known.follow(&go).unwrap();
+    assert!(not_stored.body.contains("The login could not be stored: No space left"), "{not_stored:?}");
+
+    disk.empty();
+    eventually("somebody new gets in", || Visitor::default().log_in(port).go());
+    assert_eq!(known.enter(port), node);
+    assert_eq!(lobby.status()["warnings"].as_array().unwrap().len(), 0);
 }
 
 /// Of what is only for whoever runs the dispatcher.

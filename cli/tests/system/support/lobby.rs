@@ -31,15 +31,26 @@ impl Lobby {
 
     /// The same, told some of it by its environment.
     pub(crate) fn start_told(test: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        Self::start_changed(test, arguments, |dispatcher| {
+            environment
+                .iter()
+                .fold(dispatcher, |dispatcher, (name, value)| dispatcher.environment(name, value))
+        })
+    }
+
+    /// The same, with its data and those of its peers in a folder of the test's choice.
+    pub(crate) fn start_in(test: &str, data: PathBuf, arguments: &[&str]) -> Self {
+        Self::start_changed(test, arguments, |dispatcher| dispatcher.keeping(data))
+    }
+
+    fn start_changed(test: &str, arguments: &[&str], change: impl FnOnce(Node) -> Node) -> Self {
         let (folder, network) = (TempDir::new().expect("there is room"), network(test));
         let discovery = free_port().to_string();
         let dispatcher = Node::unsaid("dispatcher", "lobby", folder.path())
             .with(&["--name", "lobby", "--network", &network, "--discovery-port", &discovery])
             .with(&["--listen", "127.0.0.1:0"])
             .with(arguments);
-        let told = environment.iter();
-        let dispatcher =
-            told.fold(dispatcher, |dispatcher, (name, value)| dispatcher.environment(name, value)).start();
+        let dispatcher = change(dispatcher).start();
         Self { dispatcher, network, discovery, folder }
     }
 
