@@ -28,7 +28,7 @@ pub(super) async fn run(args: Demo) -> anyhow::Result<()> {
         told = tell(&mut world, args.exit) => told,
     };
     if outcome.is_err() {
-        world.tell_who_ended();
+        world.tell_who_ended().await;
     } else if !args.exit {
         signals.next().await;
         output::line("\nStopping all of them, and removing what they stored.")?;
