@@ -16,7 +16,7 @@ const PORTS: [&str; 4] = ["--listen", "127.0.0.1:0", "--greeting-port", "0"];
 const BRIDGE_PORTS: [&str; 6] = ["--proxy-port", "0", "--control-port", "0", "--metrics-port", "0"];
 
 /// How long a process may take from its last word to its end.
-const END_LIMIT: Duration = Duration::from_secs(2);
+const ENDING: Duration = Duration::from_secs(2);
 
 /// Two networks, `home` and `cloud`, each with a bridge and two peers.
 pub(super) struct World {
@@ -83,7 +83,7 @@ impl World {
     /// Tells on stderr which nodes have ended by themselves: what failed may be their doing. The connections of a process
     /// break before it is known to have ended, so it is looked for a while.
     pub(super) async fn tell_who_ended(&mut self) {
-        let deadline = Instant::now() + END_LIMIT;
+        let deadline = Instant::now() + ENDING;
         loop {
             let ended: Vec<_> = self.nodes.iter_mut().filter_map(Node::ended).collect();
             for told in &ended {
